@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import WebSocket from 'ws';
 import { hear, rerun, type AppPage } from '../domain/streamlit/page-run.js';
 import type { Address } from '../lib/address.js';
+import { FROM_HERE } from '../lib/ask.js';
 
 /** How a page of an app ran. */
 export interface PageRun {
@@ -60,6 +61,7 @@ class Visit {
     this.#socket = new WebSocket(`ws://localhost${path}`, ['streamlit'], {
       maxPayload: 256 * 1024 * 1024,
       handshakeTimeout: limitMs,
+      headers: FROM_HERE,
       createConnection: () => connect('socket' in address ? { path: address.socket } : address),
     });
     this.opened = new Promise((resolve, reject) => {

@@ -7,6 +7,9 @@ export interface Answer {
   body: string;
 }
 
+/** Names a visitor, as the gateway does: over a socket there is none, and middleware of an app's may look for one. */
+export const FROM_HERE = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' } as const;
+
 /**
  * Asks a process for one path.
  * @param timeoutMs for the whole answer
@@ -20,7 +23,7 @@ export function ask(address: Address, path: string, timeoutMs: number, signal?: 
         ...reach(address),
         path,
         agent: false,
-        headers: { host: 'localhost', connection: 'close' },
+        headers: { host: 'localhost', connection: 'close', ...FROM_HERE },
         ...(signal && { signal }),
       },
       (answer) => {

@@ -24,6 +24,8 @@ let server: WebSocketServer;
 let port: number;
 /** The hashes of the pages that were asked for; empty for the first. */
 let asked: string[];
+/** Where the visitor comes from, as the app sees it. */
+let visitor: unknown;
 /** What is sent for a page. */
 let answer: (hash: string, socket: WebSocket) => void;
 
@@ -31,13 +33,14 @@ beforeEach(async () => {
   asked = [];
   answer = (_hash, socket) => [NAVIGATION, FINISHED].forEach((message) => socket.send(message));
   server = new WebSocketServer({ host: '127.0.0.1', port: 0, path: '/apps/shop/_stcore/stream' });
-  server.on('connection', (socket) =>
+  server.on('connection', (socket, { headers }) => {
+    visitor = headers['x-forwarded-for'];
     socket.on('message', (message: Buffer) => {
       const hash = ['', 'h1', 'h2', 'h3'].find((one) => rerun(one).equals(message)) ?? 'unknown';
       asked.push(hash);
       answer(hash, socket);
-    }),
-  );
+    });
+  });
   await once(server, 'listening');
   ({ port } = server.address() as AddressInfo);
 });
@@ -62,6 +65,7 @@ it('the pages of an app run one after the other in one visit, the first without 
     { page: 'Stock', late: false },
   ]);
   expect(asked).toEqual(['', 'h2', 'h3']);
+  expect(visitor).toBe('127.0.0.1');
   // The visit has ended.
   await expect.poll(() => server.clients.size, { interval: 2 }).toBe(0);
 });

@@ -37,6 +37,12 @@ it('a process is asked for one path under its own host name, and its connection 
   await expect.poll(async () => new Promise((resolve) => server.getConnections((_, open) => resolve(open)))).toBe(0);
 });
 
+it('a process sees the address that a visitor on this machine would have', async () => {
+  handler = ({ headers }, response) =>
+    response.end([headers['x-forwarded-for'], headers['x-forwarded-proto']].join(' '));
+  expect(await ask(address, '/path', 5_000)).toEqual({ status: 200, body: '127.0.0.1 http' });
+});
+
 it('an error status is an answer', async () => {
   handler = (_request, response) => void response.writeHead(503).end('not yet');
   expect(await ask(address, '/', 5_000)).toEqual({ status: 503, body: 'not yet' });
