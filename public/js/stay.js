@@ -54,8 +54,10 @@
     if (name === 'style') return value.includes('url(') ? bindStyle(value) : value;
     if (name === 'srcset') return bindSet(value);
     if (name === 'srcdoc') return value.includes(script.outerHTML) ? value : script.outerHTML + value;
-    if (name === 'href') return bindLink(value);
-    return bind(value);
+    if (name !== 'href') return bind(value);
+    // What other elements name, such as the stylesheet of a component, is loaded and not opened.
+    if (element.localName === 'base') return value;
+    return ['a', 'area'].includes(element.localName) ? bindLink(value) : bind(value);
   };
 
   const bindElement = (element) => {

@@ -10,7 +10,14 @@ import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
-import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
+import {
+  isFramed,
+  isNavigation,
+  releaseCookie,
+  releaseFromCookie,
+  releaseFromReferer,
+  type AppPages,
+} from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
@@ -149,8 +156,9 @@ export class Gateway {
   }
 
   /**
-   * Answers a navigation with the page, bound to the live release, even while the process starts. A Streamlit that
-   * cannot be bound answers itself, with a cookie that binds the browser.
+   * Answers a navigation with the page, bound to the live release, even while the process starts. A Streamlit that cannot be
+   * bound answers itself, with a cookie that binds the browser. What a frame shows that is not a page comes from the release
+   * of the page around it.
    */
   async #navigate(
     request: IncomingMessage,
@@ -161,18 +169,24 @@ export class Gateway {
     framing: Record<string, string>,
   ): Promise<void> {
     const { routes, pages } = this.#options;
-    const live = routes.live(to.id);
+    // A frame belongs to the page around it; what a person opens is the newest.
+    const release = isFramed(request) ? to.release : undefined;
+    const live = release === undefined ? routes.live(to.id) : routes.pick(to.id, release);
     const state = this.#state(app);
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
     const html = await pages.page(app, to.rest, live, request.headers);
+    if (html !== undefined && release !== undefined) {
+      response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}${to.rest}${query}` }).end();
+      return;
+    }
     if (html === undefined) {
       for (const [name, value] of Object.entries(framing)) response.setHeader(name, value);
       // A browser that is bound to a release would ask that one also for what the pages of the next one need.
       const binds = !(await pages.pins(app, live));
-      const target = await this.#ready(response, to.id, undefined);
+      const target = await this.#ready(response, to.id, release);
       return this.#forward(request, response, app, to, query, target, {
         waited: true,
-        ...(binds && target !== undefined ? { bind: target.backend.release } : {}),
+        ...(binds && release === undefined && target !== undefined ? { bind: target.backend.release } : {}),
       });
     }
     live?.touch();
@@ -396,7 +410,9 @@ export class Gateway {
 /** Returns the URL to redirect to; undefined if the requested one is right. */
 function movedTo(request: IncomingMessage, { release, rest }: AppRequest): string | undefined {
   // The address of a release is for what its pages ask: Streamlit would take it for a page of the app, and find none.
-  if (release !== undefined && isNavigation(request, rest)) return rest === '' ? '/' : rest;
+  // A frame may show what is not a page, such as a file of an `st.App`.
+  if (release !== undefined && isNavigation(request, rest) && (rest === '' || !isFramed(request)))
+    return rest === '' ? '/' : rest;
   // Streamlit's page names its files relative to a folder, so the app's own path must be one.
   if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
   return release === undefined ? '/' : `/~${release}/`;

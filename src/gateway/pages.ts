@@ -115,6 +115,11 @@ export function isNavigation(request: IncomingMessage, rest: string): boolean {
   return mode === undefined || mode === 'navigate';
 }
 
+/** Returns whether a browser opens something in a frame of a page. */
+export function isFramed(request: IncomingMessage): boolean {
+  return /^(?:iframe|frame|embed|object)$/.test(String(request.headers['sec-fetch-dest']));
+}
+
 /**
  * Returns the release whose file asks for something, such as the page of a component that builds addresses from that of
  * the app, or a stylesheet.

@@ -29,7 +29,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 async def hello(request):
-    return JSONResponse({"url": request.url_for("hello").path, "name": request.path_params.get("name")})
+    name = request.path_params.get("name")
+    return JSONResponse({"url": request.url_for("hello").path, "base": request.base_url.path, "name": name})
 
 async def word(request):
     return JSONResponse({"word": own_package.WORD})
@@ -107,9 +108,9 @@ afterAll(async () => {
 
 test("an st.App's own routes answer below its path, and so do its WebSockets", async () => {
   const answer = async (path: string): Promise<unknown> => (await fetch(app + path)).json();
-  expect(await answer('hello')).toEqual({ url: '/apps/demo/hello', name: null });
-  expect(await answer('hello/you')).toEqual({ url: '/apps/demo/hello', name: 'you' });
-  expect(await answer('~1/below/hello')).toMatchObject({ name: null });
+  expect(await answer('hello')).toEqual({ url: '/apps/demo/hello', base: '/apps/demo/', name: null });
+  expect(await answer('hello/you')).toMatchObject({ url: '/apps/demo/hello', name: 'you' });
+  expect(await answer('~1/below/hello')).toEqual({ url: '/apps/demo/hello', base: '/apps/demo/', name: null });
   const socket = new WebSocket(`${app.replace('http', 'ws')}talk`);
   await once(socket, 'open');
   socket.send('you');
@@ -254,6 +255,10 @@ test('4: a release URL serves what its pages request, and a person who opens it 
     expect(await to(`${release}?a=1`, '*/*')).toEqual([307, `/apps/demo/${release}/?a=1`]);
     expect(await to(`${release}/_stcore/health`, 'text/html')).toEqual([200, undefined]);
   }
+  // What a page shows in a frame is its release's, unless it is a page itself.
+  const frame = async (path: string): Promise<number> =>
+    (await ask(`/apps/demo/~1/${path}`, { headers: { accept: 'text/html', 'sec-fetch-dest': 'iframe' } })).status;
+  expect([await frame('hello'), await frame('page'), await frame('')]).toEqual([200, 307, 307]);
 });
 
 test('a page that can be bound to its release gets no cookie that binds the browser', async () => {
