@@ -104,6 +104,7 @@ async function checkPages(
   log.step(`${page}:`);
   const shown = await shorten(paths, release, process, bad.exception);
   for (const line of shown) log.output(line);
+  hintAtStorage(shown, log);
   throw failure(process, (await reasonOf(process, release, shown)) ?? `${page} raised an exception.`);
 }
 
@@ -177,12 +178,17 @@ export async function lastLines(
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length > 0) log.step('App output:');
   for (const line of shown) log.output(line);
+  hintAtStorage(shown, log);
+  return shown;
+}
+
+/** Says where an app can write, if it failed to write elsewhere. */
+function hintAtStorage(shown: readonly string[], log: DeployLog): void {
   const path = readOnlyWrite(shown);
   if (path !== undefined)
     log.step(
       `hint: the app cannot write to ${path}. Write to the folder in the variable STREAMLIT_HOST_STORAGE instead.`,
     );
-  return shown;
 }
 
 async function shorten(paths: Paths, release: Release, process: AppProcess, lines: string[]): Promise<string[]> {

@@ -48,6 +48,10 @@ const CAUSES: Known[] = [
     ([why]) => `${why}`,
   ],
   [
+    /fatal: unable to connect to (\S{1,200}?): |The unauthenticated git protocol on port 9418 is no longer supported/,
+    ([host = 'the git server']) => `${host} does not answer git:// URLs. Use a git+https:// URL`,
+  ],
+  [
     /Git executable not found|Cannot find command 'git'/,
     () => 'git is not installed on this server. Ask the operator to install it',
   ],

@@ -75,6 +75,13 @@ export function translatePoetryLock(
 }
 
 /** The names of the main dependencies, each with what is asked of it and where; it may stand there several times. */
+/** An entry of pyproject.toml without a version that pip does not support: the lock has the exact one. */
+function expressible(entry: unknown): unknown {
+  const table = typeof entry === 'string' ? { version: entry } : tableOf(entry);
+  const version = textOf(table.version);
+  return version === undefined || fromPoetry(version) !== undefined ? entry : { ...table, version: '*' };
+}
+
 function mainOf(pyproject: Record<string, unknown>): Map<string, Asked[]> {
   const found = new Map<string, Asked[]>();
   for (const text of standardDependencies(pyproject)) {
@@ -93,7 +100,7 @@ function mainOf(pyproject: Record<string, unknown>): Map<string, Asked[]> {
   for (const [name, value] of Object.entries(poetryDependencies(pyproject))) {
     if (name === 'python' || found.has(packageName(name))) continue;
     const wanted = (Array.isArray(value) ? value : [value]).flatMap(
-      (one: unknown) => poetryWanted('pyproject.toml', name, one) ?? [],
+      (one: unknown) => poetryWanted('pyproject.toml', name, expressible(one)) ?? [],
     );
     if (wanted.length === 0) continue;
     const asked = wanted.map(({ specifier, extras, markers }): Asked => {

@@ -20,6 +20,25 @@ describe('reasonFrom', () => {
       'no version of six==99.0 was found',
     ],
     [
+      [
+        'error: Git operation failed',
+        '  cause: failed to fetch into: /cache/git-v0/db/1',
+        '  cause: process did not exit successfully: `git fetch` (exit status: 128)',
+        '         --- stderr',
+        '         fatal: unable to connect to github.com:',
+        '         github.com[0: 192.0.2.1]: errno=Connection timed out',
+      ],
+      'github.com does not answer git:// URLs. Use a git+https:// URL',
+    ],
+    [
+      [
+        'fatal: remote error:',
+        '  The unauthenticated git protocol on port 9418 is no longer supported.',
+        'Please see https://github.blog/2021-09-01-improving-git-protocol-security-github/ for more information.',
+      ],
+      'the git server does not answer git:// URLs. Use a git+https:// URL',
+    ],
+    [
       // uv before 0.9 draws a tree and breaks its lines.
       [
         '  × No solution found when resolving dependencies:',

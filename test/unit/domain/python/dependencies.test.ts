@@ -298,6 +298,12 @@ python-versions = "^3.10"
     expect(chosen.notes[0]).toBe('Dependencies: poetry.lock (it pins every version); not used: requirements.txt');
   });
 
+  it('pins a package whose version in pyproject.toml pip does not support', () => {
+    const pyproject =
+      '[tool.poetry.dependencies]\nstreamlit = "^1.30 || ^2"\ntool = { version = "^1 || ^2", optional = false }\n';
+    expect(lines({ 'poetry.lock': newer, 'pyproject.toml': pyproject })).toContain('streamlit==1.64.0');
+  });
+
   it('is the last resort without a pyproject.toml', () => {
     expect(choose({ 'poetry.lock': newer, 'requirements.txt': '' }).file).toBe('requirements.txt');
     expect(choose({ 'poetry.lock': newer })).toMatchObject({ file: 'poetry.lock', python: { text: '^3.10' } });
