@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', 'test/artifacts/'] },
+  { ignores: ['dist/', 'node_modules/', 'data/', 'coverage/', 'test/artifacts/', 'test/fixtures/public-apps/'] },
   js.configs.recommended,
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', '*.ts'],

@@ -10,7 +10,7 @@ const IN_MEMORY: Record<string, string> = existsSync(MEMORY) ? { TMPDIR: MEMORY 
  * pass: it takes minutes and is seldom the first to fail. `npm test` leaves these out, .ci/run does not.
  */
 const LONG = [
-  'test/browser/{accessibility,plots,sleep,streamlit-versions}.test.ts',
+  'test/browser/{accessibility,plots,public-apps,sleep,streamlit-versions}.test.ts',
   'test/integration/{docker,runtime-docker,runtime-swarm,swarm}*.test.ts',
   'test/integration/{deploys-under-load,disk-full,few-files,frozen-process,limits,start-on-a-full-disk,system-packages}.test.ts',
   'test/integration/{guesses,older-version,pip-forms,restore-s3,schemathesis,service}.test.ts',
