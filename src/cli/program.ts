@@ -17,7 +17,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Run:': ['status', 'open', 'logs', 'start', 'stop', 'restart', 'sleep', 'config', 'secrets', 'delete'],
   'Watch:': ['top', 'metrics', 'errors', 'alerts', 'drains', 'audit'],
   'People:': ['login', 'login-link', 'token', 'tokens', 'ci', 'access', 'share', 'user'],
-  'Server:': ['reload', 'doctor', 'backup', 'restore', 'import', 'refresh', 'completion'],
+  'Server:': ['reload', 'doctor', 'nodes', 'backup', 'restore', 'import', 'refresh', 'completion'],
 };
 
 /**

@@ -123,6 +123,10 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
       (await import('./doctor.js')).doctor(cli(command), options),
     );
   program
+    .command('nodes')
+    .description('list the machines of the Swarm, with their states and the apps that run there')
+    .action(async (_options: object, command: Command) => (await import('./nodes.js')).nodes(cli(command)));
+  program
     .command('backup')
     .argument('<to>', 'the file, or s3://bucket/prefix, where the server uploads it')
     .option('--with-key', 'include the key for config and secrets, and the admin token')

@@ -108,7 +108,7 @@ export interface Composed {
   /** What apps run in. */
   cage: Cage;
   /** What runs pushed apps, and whether that works. */
-  running: Pick<OpenedRuntime, 'facts' | 'check'>;
+  running: Pick<OpenedRuntime, 'facts' | 'check' | 'nodes'>;
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;

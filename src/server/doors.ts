@@ -259,6 +259,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     pages: createPages(views, publicBase, rights),
     uploads,
     check: () => runChecks(checks),
+    nodes: () => composed.running.nodes(),
     repair: () => repairs.fix(),
     troubles: () => composed.readiness.troubles(),
     runtime: composed.running.facts,

@@ -11,6 +11,7 @@ import { ControlGroups } from '../runtime/process/control-groups.js';
 import type { Ports } from '../runtime/process/ports.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import type { Runtime } from '../runtime/runtime.js';
+import type { SwarmNode } from '../runtime/swarm/nodes.js';
 import { SWARM } from '../runtime/swarm/swarm-runtime.js';
 import { Runtimes } from '../runtime/runtimes.js';
 import type { Config } from '../settings.js';
@@ -50,6 +51,8 @@ export interface OpenedRuntime {
   check: () => Promise<string>;
   /** Asks whether it answers: cheaper, and less. @throws Refusal `docker-unavailable` */
   ping: () => Promise<void>;
+  /** The machines that apps run on; undefined where that is this one alone. @throws Refusal `docker-unavailable` */
+  nodes: () => Promise<SwarmNode[] | undefined>;
   /** Lets the next server take over what is connected from other machines. */
   leave: () => void;
   /** To be called when nothing of this server runs any more. */
@@ -75,6 +78,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     facts: () => ({ kind: 'process', version: null }),
     check: () => Promise.resolve('Apps run as processes of this machine.'),
     ping: () => Promise.resolve(),
+    nodes: () => Promise.resolve(undefined),
     leave: () => undefined,
     close: () => groups?.remove(),
   };
@@ -116,12 +120,13 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
       return chosen.sentence();
     },
     ping: () => chosen.engine.greet(),
+    nodes: async () => chosen.runtime.nodes?.(),
   };
 }
 
 /** What runs apps with the help of Docker. */
 interface OpenedDriver {
-  runtime: Runtime & { tryOut(): Promise<void> };
+  runtime: Runtime & { tryOut(): Promise<void>; nodes?(): Promise<SwarmNode[]> };
   engine: Engine;
   /** What it is, in one sentence. */
   sentence: () => Promise<string>;

@@ -54,8 +54,8 @@ export async function openSwarm(options: SwarmOptions): Promise<OpenedSwarm> {
     runtime,
     engine,
     async sentence() {
-      const count = (await cluster.nodes()).filter(
-        ({ Status, Spec }) => Status.State === 'ready' && Spec.Availability === 'active',
+      const count = (await runtime.nodes()).filter(
+        ({ state, availability }) => state === 'ready' && availability === 'active',
       );
       const machines = count.length === 1 ? '1 machine' : `${count.length} machines`;
       return `Apps run on a Swarm of ${machines}, with Docker ${engine.version}.`;

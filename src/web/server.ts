@@ -96,6 +96,8 @@ export interface WebOptions {
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   /** Runs all checks of the server. */
   check: ApiContext['check'];
+  /** The machines that apps run on. */
+  nodes: ApiContext['nodes'];
   repair: ApiContext['repair'];
   /** What keeps deploys from being run. Cheap. */
   troubles: ApiContext['troubles'];
@@ -167,6 +169,7 @@ export function createWeb(options: WebOptions): RequestListener {
     drains: options.drains,
     sessions: access.sessions,
     check: () => options.check(),
+    nodes: () => options.nodes(),
     repair: () => options.repair(),
     troubles: () => options.troubles(),
     runtime: () => options.runtime(),

@@ -580,6 +580,7 @@ export async function startWeb(
         make: (to) => Promise.resolve({ place: `${to}/one.tar.gz`, removed: [] }),
       },
       check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
+      nodes: () => Promise.resolve(undefined),
       repair: () => Promise.resolve([{ ok: true, message: 'Deleted a lock.' }]),
       stopServer: (how) => void stopped.push(how),
       reload: () => Promise.resolve({ pid: 4711 }),

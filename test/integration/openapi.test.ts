@@ -88,6 +88,7 @@ test('the document lists every operation of the API', () => {
     'GET /server/checks',
     'GET /server/drains',
     'GET /server/metrics',
+    'GET /server/nodes',
     'GET /usage',
     'GET /users',
     'GET /users/{user}',

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LABELS } from '../../src/runtime/docker/engine.js';
+import type { NodesAnswer } from '../../src/web/api/answers.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { portRange } from '../helpers/ports.js';
 import { Project, textApp } from '../helpers/project.js';
@@ -79,6 +80,15 @@ describe.skipIf(lacks !== '')(`a Swarm whose nodes come and go (${lacks || 'Dock
     const [first] = await workers();
     if (first === undefined) throw new Error('nothing runs');
     const began = performance.now();
+    const listed = async (): Promise<NodesAnswer> => (await (await host.api('/server/nodes')).json()) as NodesAnswer;
+    const on = { [first.node.name]: [{ id: 'boxed', release: 1, state: 'running' }] };
+    const nodesBefore = await listed();
+    expect(nodesBefore.nodes).toMatchObject(
+      nodes.map(({ name }, at) => ({
+        ...{ name, role: at === 0 ? 'manager' : 'worker', state: 'ready' },
+        ...{ availability: at === 0 ? 'drain' : 'active', apps: on[name] ?? [] },
+      })),
+    );
     await first.node.cutOff(true);
     const second = await until('it runs elsewhere', async () =>
       (await workers()).find(({ node, id }) => node !== first.node && id !== first.id),
@@ -86,6 +96,8 @@ describe.skipIf(lacks !== '')(`a Swarm whose nodes come and go (${lacks || 'Dock
     await until('it is served', async () => (await host.app('boxed')).state === 'running');
     console.log(`served again ${Math.round(performance.now() - began)} ms after its node was cut off`);
     expect(await containersOf(first.node)).toEqual([first.id]);
+    const down = (await listed()).nodes.find(({ name }) => name === first.node.name);
+    expect(down).toMatchObject({ state: 'down', availability: 'active' });
     await first.node.cutOff(false);
     await until('the first copy has ended', async () => (await containersOf(first.node)).length === 0);
     expect(await workers()).toEqual([second]);

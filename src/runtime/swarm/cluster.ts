@@ -15,6 +15,7 @@ const serviceSchema = z.object({
 });
 const taskSchema = z.object({
   ID: z.string(),
+  ServiceID: z.string().optional(),
   NodeID: z.string().optional(),
   Status: z.object({
     State: z.string(),
@@ -97,6 +98,12 @@ export class Cluster {
   /** The tasks of a service, also while one that was removed is still being ended. */
   async tasks(name: string): Promise<TaskFacts[]> {
     const query = { filters: JSON.stringify({ name: [name] }) };
+    return this.engine.ask(swarmAnswers.tasks, { method: 'GET', path: '/tasks', query });
+  }
+
+  /** The tasks that Swarm wants to run. */
+  async wantedTasks(): Promise<TaskFacts[]> {
+    const query = { filters: JSON.stringify({ 'desired-state': ['running'] }) };
     return this.engine.ask(swarmAnswers.tasks, { method: 'GET', path: '/tasks', query });
   }
 

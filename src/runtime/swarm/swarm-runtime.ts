@@ -15,6 +15,7 @@ import type { Ports } from '../process/ports.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { isOver, type Cluster, type ServiceFacts, type TaskFacts } from './cluster.js';
 import { Door } from './door.js';
+import { nodesOf, type SwarmNode } from './nodes.js';
 import { describeService } from './service-spec.js';
 import { NotBegun, SwarmInstance } from './swarm-instance.js';
 import type { Tunnel } from './tunnel.js';
@@ -79,6 +80,13 @@ export class SwarmRuntime implements Runtime {
         `The registry at ${registry} does not take images (${asClause(error.message)}). Check STREAMLIT_HOST_SWARM_REGISTRY.`,
       );
     }
+  }
+
+  /** The machines, and what of ours runs there. @throws Refusal `docker-unavailable` */
+  async nodes(): Promise<SwarmNode[]> {
+    const { cluster, mark } = this.#options;
+    const [nodes, services, tasks] = await Promise.all([cluster.nodes(), cluster.marked(), cluster.wantedTasks()]);
+    return nodesOf({ nodes, services, tasks }, mark);
   }
 
   /** Only the server's own processes have ports. */

@@ -176,6 +176,21 @@ export const answers = {
       .describe('The deploy that was started; null while an app that was never deployed lacks files.'),
     lacks: z.string().nullable().describe('What such an app still lacks.'),
   }),
+  nodes: z.object({
+    clustered: z.boolean().describe('False where apps run on the machine of the server alone; nodes is empty then.'),
+    nodes: z.array(
+      z.object({
+        name: z.string(),
+        address: z.string().nullable(),
+        role: z.enum(['manager', 'worker']),
+        state: z.string().describe("Swarm's own word: ready, down, disconnected or unknown."),
+        availability: z.string().describe('Whether it gets new work: active, pause or drain.'),
+        apps: z
+          .array(z.object({ id: z.string(), release: z.number().int(), state: z.string() }))
+          .describe('One entry for each process of an app that Swarm has sent there, with the state of its task.'),
+      }),
+    ),
+  }),
   checks: z.object({
     checks: z.array(
       z.object({
@@ -219,6 +234,7 @@ export type AppAnswer = z.infer<typeof answers.app>;
 export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'previews_on' | 'previews'>;
 export type ChangedAnswer = z.infer<typeof answers.changed>;
 export type BackupAnswer = z.infer<typeof answers.backup>;
+export type NodesAnswer = z.infer<typeof answers.nodes>;
 export type ChecksAnswer = z.infer<typeof answers.checks>;
 export type RepairsAnswer = z.infer<typeof answers.repairs>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;

@@ -27,7 +27,7 @@ import { demandBody } from '../body.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
-import type { ChecksAnswer, RepairsAnswer } from './answers.js';
+import type { ChecksAnswer, NodesAnswer, RepairsAnswer } from './answers.js';
 import { parseInput } from './schemas.js';
 
 /** What the calls of the API work with. */
@@ -64,6 +64,8 @@ export interface ApiContext {
   /** Where the output of apps is sent. */
   drains: Pick<Drains, 'of' | 'add' | 'remove'>;
   sessions: Sessions;
+  /** The machines that apps run on; undefined where that is the server's alone. */
+  nodes(): Promise<NodesAnswer['nodes'] | undefined>;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;
   /** Puts right what the checks find and the server can put right without losing anything. */

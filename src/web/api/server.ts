@@ -31,6 +31,21 @@ export function serverRoutes(api: ApiContext): Route[] {
     }),
 
     route({
+      method: 'get',
+      path: '/server/nodes',
+      tag: 'server',
+      can: 'server',
+      summary: 'List the machines that apps run on',
+      description: 'The nodes of the Swarm with their states, and which apps run where.',
+      codes: ['docker-unavailable'],
+      answers: { 200: { description: 'The nodes.', content: { 'application/json': answers.nodes } } },
+      async handle(ctx) {
+        const nodes = await api.nodes();
+        ctx.body = { clustered: nodes !== undefined, nodes: nodes ?? [] };
+      },
+    }),
+
+    route({
       method: 'post',
       path: '/server/repairs',
       tag: 'server',
