@@ -86,6 +86,9 @@ def describe_project(project):
 
 def project_facts(project):
     """The name and the version of a project, as far as its settings and its code say so; None where it has no name."""
+    settings = os.path.join(project, "pyproject.toml")
+    if not os.path.isfile(settings):
+        return None
     try:
         import tomllib as toml
     except ImportError:  # Before Python 3.11; Streamlit brings it.
@@ -94,9 +97,9 @@ def project_facts(project):
         except ImportError:
             return None
     try:
-        with open(os.path.join(project, "pyproject.toml"), encoding="utf-8") as file:
-            settings = toml.loads(file.read())
-        own = settings.get("project") or settings.get("tool", {}).get("poetry") or {}
+        with open(settings, encoding="utf-8") as file:
+            found = toml.loads(file.read())
+        own = found.get("project") or found.get("tool", {}).get("poetry") or {}
         name, version = own.get("name"), own.get("version")
     except Exception:  # Not there, or not what its tools would read. The app runs all the same.
         return None

@@ -74,7 +74,6 @@ export function translatePoetryLock(
   return { lines: [...[...indexes].map((index) => `--extra-index-url ${index}`), ...lines], python, notes: [] };
 }
 
-/** The names of the main dependencies, each with what is asked of it and where; it may stand there several times. */
 /** An entry of pyproject.toml without a version that pip does not support: the lock has the exact one. */
 function expressible(entry: unknown): unknown {
   const table = typeof entry === 'string' ? { version: entry } : tableOf(entry);
@@ -82,6 +81,7 @@ function expressible(entry: unknown): unknown {
   return version === undefined || fromPoetry(version) !== undefined ? entry : { ...table, version: '*' };
 }
 
+/** The names of the main dependencies, each with what is asked of it and where; it may stand there several times. */
 function mainOf(pyproject: Record<string, unknown>): Map<string, Asked[]> {
   const found = new Map<string, Asked[]>();
   for (const text of standardDependencies(pyproject)) {
