@@ -79,7 +79,6 @@ export interface AlertsView {
   field: string | undefined;
 }
 
-/** The figures of a release. */
 /** What visitors did on a page of an app. */
 export interface PageViewsView {
   name: string;
@@ -88,6 +87,7 @@ export interface PageViewsView {
   run: string;
 }
 
+/** The figures of a release. */
 export interface ReleaseMetricsView {
   number: number;
   href: string;
