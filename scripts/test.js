@@ -1,6 +1,6 @@
 // npm test [-- --unit] [-- --all] [-- --only-tests] [-- vitest's own arguments]: set-up, types, lint, then the tests.
 //   --unit        the unit tests only, which need neither a browser nor Redis
-//   --all         also those that take minutes each (LONG in vitest.config.ts)
+//   --all         also those that take minutes each (LONG in vitest.config.ts), and 30 rounds of the chaos test
 //   --only-tests  without types and lint
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,9 @@ await main(async () => {
 function projects(unit, all, args) {
   if (unit) return ['--project=unit'];
   if (args.some((arg) => !arg.startsWith('-'))) return [];
-  return ['unit', 'web', 'fuzz', 'integration', 'browser', ...(all ? ['long'] : [])].map((name) => `--project=${name}`);
+  return ['unit', 'web', 'fuzz', 'integration', 'browser', ...(all ? ['long', 'chaos'] : [])].map(
+    (name) => `--project=${name}`,
+  );
 }
 
 /** Runs the checks, two at a time: none of them uses more than one core. @returns the names of those that failed */
