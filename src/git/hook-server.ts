@@ -12,6 +12,9 @@ const MAX_GREETING = 256 * 1024;
 /** How long hooks may take to finish when the server stops, in ms. */
 const CLOSE_MS = 2_000;
 
+/** A hook was killed, and its git with it: nobody is left to be told. */
+export class HookGone extends Error {}
+
 /** A running git hook. */
 export interface HookCall {
   hook: 'pre-receive' | 'proc-receive';
@@ -21,7 +24,7 @@ export interface HookCall {
   env: Record<string, string>;
   /** The push options that the hook received. */
   options: readonly string[];
-  /** git's input to the hook. */
+  /** git's input to the hook. @throws HookGone */
   input: AsyncIterable<Buffer>;
   /** Writes to the hook's standard output, which is git. */
   answer(bytes: Uint8Array): void;
@@ -109,7 +112,9 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
       async *[Symbol.asyncIterator]() {
         if (rest.length > 0) yield rest;
         for (;;) {
-          const next = await input.next();
+          const next = await input.next().catch((cause: unknown) => {
+            throw new HookGone('a hook ended before git had said everything', { cause });
+          });
           if (next.done === true) return;
           yield next.value;
         }

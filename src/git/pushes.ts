@@ -22,7 +22,7 @@ import { Refusal, refusalOf } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import { Announcement } from './announcement.js';
 import { harmless } from './harmless.js';
-import type { HookCall } from './hook-server.js';
+import { HookGone, type HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
 import type { Claims } from '../lib/claims.js';
 import { asClause } from '../lib/words.js';
@@ -157,6 +157,10 @@ export class Pushes {
     try {
       call.exit(call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call));
     } catch (error) {
+      if (error instanceof HookGone) {
+        this.#options.logger.warn({ app: push.app }, 'a push was cut off');
+        return call.exit(1);
+      }
       const refusal = refusalOf(error);
       this.#options.logger[refusal === undefined ? 'error' : 'warn']({ app: push.app, err: error }, 'a push failed');
       call.say(`streamlit-host: ${refusal?.message ?? 'Internal error; see the server log.'}`);

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HookServer, type HookCall } from '../../src/git/hook-server.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HookGone, HookServer, type HookCall } from '../../src/git/hook-server.js';
 
 const HOOKS = join(dirname(fileURLToPath(import.meta.url)), '../../hooks');
 
@@ -136,6 +136,23 @@ describe('the server', () => {
     await once(stranger, 'close');
     expect(failures).toHaveLength(1);
     expect((await outcome(hook('proc-receive'))).code).toBe(0);
+  });
+
+  it('tells a hook that was killed from a failure of its own', async () => {
+    let read: Promise<unknown> | undefined;
+    await listen(async (call) => {
+      call.say('more than it reads');
+      const parts = call.input[Symbol.asyncIterator]();
+      read = parts.next().catch((error: unknown) => error);
+      await read;
+    });
+    const killed = connect(socket);
+    killed.pause();
+    killed.write('{"hook":"pre-receive"}\n');
+    await vi.waitFor(() => expect(read).toBeDefined());
+    killed.destroy();
+    expect(await read).toBeInstanceOf(HookGone);
+    expect(failures).toEqual([]);
   });
 
   it('hangs up when the answer fails, so that git does not wait forever', async () => {
