@@ -11,6 +11,8 @@ import { median } from './measure.js';
 
 /** How long a server is left alone before its memory is read, in ms. */
 const IDLE_MS = 20_000;
+/** How long (ms) it takes to read a greeting and to write a first app, at the least. */
+const A_MINUTE_MS = 60_000;
 const rounds = Number(process.argv[2] ?? 5);
 const work = await mkdtemp(join(tmpdir(), 'bench-lead-'));
 const rivals = [new Here(work), new ShinyHub(work)];
@@ -59,6 +61,13 @@ async function measure() {
       add('planned reload: failed requests', rival, failed);
       add('planned reload: closed WebSockets', rival, closed);
       note('planned reload', rival, `${requests} requests and ${sockets} WebSockets a round`);
+      await rival.remove();
+      await rival.install(round);
+      await rival.start();
+      await new Promise((resolve) => setTimeout(resolve, A_MINUTE_MS));
+      const later = performance.now();
+      await rival.deploy();
+      add('first app, a minute after the first start, s', rival, seconds(later));
       await rival.remove();
     }
   }

@@ -1,10 +1,14 @@
 import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isCancelled } from './failures.js';
 import { hasCode, messageOf } from '../errors.js';
 import type { Environments } from './environments.js';
 
 /** What almost every first app lists. */
 const FIRST = { file: 'requirements.txt', text: 'streamlit\n' };
+
+/** How long (ms) it stays as it is at first: a push that has joined its build is starting an app, and needs the processor more. */
+const REST_MS = 10_000;
 
 export interface AheadOptions {
   /** Where environments are. */
@@ -14,6 +18,8 @@ export interface AheadOptions {
   compiler: { add(hash: string): void };
   /** Throws where the disk has too little room left for what can wait. */
   demandRoom: () => Promise<void>;
+  /** How long (ms) it is not compiled at first; 10 s unless told. */
+  restMs?: number;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
 }
 
@@ -47,7 +53,7 @@ export class Ahead {
   }
 
   async #work(): Promise<void> {
-    const { root, environments, compiler, demandRoom, logger } = this.#options;
+    const { root, environments, compiler, demandRoom, restMs = REST_MS, logger } = this.#options;
     const { signal } = this.#closing;
     try {
       if (signal.aborted || (await names(root)).length > 0) return;
@@ -60,10 +66,12 @@ export class Ahead {
         signal,
         onLine: () => undefined,
       });
-      compiler.add(hash);
       logger.info({ environment: hash, ms: Math.round(ms) }, 'built an environment with Streamlit for the first app');
+      await sleep(restMs, undefined, { signal, ref: false });
+      compiler.add(hash);
     } catch (error) {
-      if (isCancelled(error)) return;
+      // The next server goes on with what is still to be compiled.
+      if (isCancelled(error) || signal.aborted) return;
       logger.warn(
         { error: messageOf(error) },
         'Could not install Streamlit ahead of the first push, which will try again.',

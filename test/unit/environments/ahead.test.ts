@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Ahead, type AheadOptions } from '../../../src/environments/ahead.js';
 import type { EnvironmentRequest } from '../../../src/environments/request.js';
 import { cancelled } from '../../../src/environments/failures.js';
@@ -9,7 +9,11 @@ import { Refusal } from '../../../src/errors.js';
 import { writeFiles } from '../../helpers/files.js';
 
 let folder: string;
-beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'ahead-'))));
+let told: string[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ahead-'));
+  told = [];
+});
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const MADE = { hash: 'abc', lock: 'def', path: '/abc', python: '/abc/bin/python', reused: false, ms: 5 };
@@ -25,7 +29,8 @@ function aheadOf(options: Partial<AheadOptions> & { ensure?: AheadOptions['envir
     environments: { ensure: (request) => (asked.push(request), ensure(request)) },
     compiler: { add: (hash) => void compiled.push(hash) },
     demandRoom: () => Promise.resolve(),
-    logger: { info: () => undefined, warn: (facts) => void warned.push(facts) },
+    restMs: 0,
+    logger: { info: (_, text) => void told.push(text), warn: (facts) => void warned.push(facts) },
     ...options,
   });
   return { ahead, asked, compiled, warned };
@@ -83,4 +88,12 @@ test('closing ends the build, and none starts afterwards', async () => {
   closed.ahead.begin();
   await closed.ahead.settled();
   expect(closed.asked).toEqual([]);
+});
+
+test('an environment that was just built is left alone at first, and closing does not wait for that', async () => {
+  const { ahead, compiled, warned } = aheadOf({ restMs: 3_600_000 });
+  ahead.begin();
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  await ahead.close();
+  expect([compiled, warned]).toEqual([[], []]);
 });
