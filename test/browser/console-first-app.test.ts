@@ -39,10 +39,20 @@ describe('a console without apps', () => {
       'requirements.txt': 'streamlit\n',
       '.DS_Store': 'x',
       '__pycache__/a.pyc': 'x',
+      '.env': 'KEY=1',
+      '.streamlit/secrets.toml': 'key = 1',
     });
     await drop(page.locator('[data-drop]'), [folder]);
     await page.locator('[data-picked]').getByText('app.py').waitFor();
-    expect(await page.locator('[data-picked] li span').allTextContents()).toEqual(['app.py', 'requirements.txt']);
+    const names = await page.locator('[data-picked] li span').allTextContents();
+    expect(names.slice(0, 2)).toEqual(['app.py', 'requirements.txt']);
+    // What holds secrets stays here, and the page says where its values belong.
+    expect(names.slice(2).sort()).toEqual(['My words/.env', 'My words/.streamlit/secrets.toml']);
+    const notes = await page.locator('[data-picked] li small').allTextContents();
+    expect(notes.slice(2)).toEqual([
+      'not uploaded; add its values under Config',
+      'not uploaded; add its values under Config',
+    ]);
     expect(await byLabel(page, 'Name').inputValue()).toBe('My words');
     await page.getByText(`${host.url}/git/my-words.git`).waitFor();
     await checkLayout(page, 'console-new');

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
 import { Signals } from '../helpers/pushing.js';
 import { button, byLabel, checkLayout, formOf, headState, makeApp, notice, wordApp } from './pages.js';
 import { openTabs } from './tabs.js';
@@ -55,6 +56,16 @@ describe('the console', () => {
     await button(page, 'Follow').click();
     await log.getByText('The word is beta.').waitFor();
 
+    // A progress bar is one line that is drawn again and again, and is seen before it is complete.
+    const runLog = join(host.data, 'apps/spoken/releases/1/run.log');
+    await appendFile(runLog, 'copied 10 %\rcopied 20 %');
+    await log.getByText('copied 20 %').waitFor();
+    await appendFile(runLog, '\rcopied 30 %');
+    await log.getByText('copied 30 %').waitFor();
+    await appendFile(runLog, '\rcopied it all\n');
+    await log.getByText('copied it all').waitFor();
+    expect(await log.getByText(/copied/).count()).toBe(1);
+
     await byLabel(page, 'Search in Log of Spoken').fill('is ALPHA');
     await page.getByText(/^1 of \d+ lines$/).waitFor();
     expect(await log.getByText('The word is beta.').isVisible()).toBe(false);
@@ -92,6 +103,25 @@ describe('the console', () => {
     await visitor.goto(`${host.url}/apps/edited/`);
     await visitor.getByRole('heading', { name: 'Second words' }).waitFor();
     await visitor.close();
+  });
+
+  it('changes the branch that is deployed', async () => {
+    const page = await live('Branched');
+    await page.goto(`${host.url}/console/apps/branched/settings`);
+    expect(await byLabel(page, 'Deploy branch').inputValue()).toBe('main');
+    await byLabel(page, 'Deploy branch').fill('no..good');
+    await button(page, 'Save settings').click();
+    await page.locator('#settings-error[role=alert]').getByText('no..good').waitFor();
+    await byLabel(page, 'Deploy branch').fill('production');
+    await button(page, 'Save settings').click();
+    await until('it is saved', async () => (await host.app('branched')).deploy_branch === 'production');
+    const project = await Project.create(
+      { 'app.py': wordApp('Pushed'), 'requirements.txt': 'streamlit\n' },
+      'production',
+    );
+    const pushed = await project.git('push', '--force', host.remote('branched'), 'production');
+    expect(pushed.code, pushed.output).toBe(0);
+    expect(await host.app('branched')).toMatchObject({ release: 2, state: 'running' });
   });
 
   it("does not overwrite someone else's change", async () => {

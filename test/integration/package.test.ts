@@ -16,6 +16,7 @@ const NETWORK = /^(PIP_|UV_|(HTTPS?|NO)_PROXY$|SSL_CERT_|REQUESTS_CA_BUNDLE$|NOD
 let prefix: string;
 let env: Record<string, string>;
 let elsewhere: string;
+let file: string;
 
 beforeAll(async () => {
   const base = await scratch('package-');
@@ -36,7 +37,7 @@ beforeAll(async () => {
     STREAMLIT_HOST_PREBUILD: 'off',
   };
   const packed = await exec('npm', ['run', '--silent', 'pack', '--', base], { cwd: ROOT });
-  const file = packed.stdout.trim();
+  file = packed.stdout.trim();
   // Nothing else is downloaded: the registry is out of reach.
   const options = ['--prefix', prefix, '--no-audit', '--no-fund', '--registry', 'http://127.0.0.1:9', '--cache'];
   await exec('npm', ['install', '--global', ...options, join(base, 'npm'), file], { env, cwd: elsewhere });
@@ -50,6 +51,22 @@ const installed = (): string => join(prefix, 'lib/node_modules/streamlit-host');
 
 const facts = async (folder: string): Promise<{ version: string; dependencies?: Record<string, string> }> =>
   JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
+
+test('npx runs the package in an empty folder, and leaves nothing there', async () => {
+  const folder = await scratch('npx-');
+  const options = [
+    '--yes',
+    '--registry',
+    'http://127.0.0.1:9',
+    '--cache',
+    join(dirname(prefix), 'npx'),
+    '--package',
+    file,
+  ];
+  const { stdout } = await exec('npx', [...options, '--', 'streamlit-host', '--version'], { env, cwd: folder });
+  expect(stdout.trim()).toBe((await facts(ROOT)).version);
+  expect(await readdir(folder)).toEqual([]);
+});
 
 test('the package contains the built program, without source and tests', async () => {
   const root = installed();

@@ -80,7 +80,7 @@ describe('releases', () => {
   });
 
   it("are rolled back to with a rebuilt environment if the old one's Python is gone", async () => {
-    const host = await startHost();
+    const host = await startHost({ environments: 'own' });
     const project = await Project.create(textApp('one'));
     await pushLive(project, host, 'moved');
     await project.commit(textApp('two'), 'two');

@@ -71,7 +71,8 @@ describe.skipIf(lacks !== '')(`a server that runs apps on a Swarm of three nodes
     await until('its output is in the log', async () =>
       (await readFile(join(host.data, 'apps/boxed/run.log'), 'utf8')).includes('\nshown\n'),
     );
-    expect((await host.app('boxed')).memory_bytes).toBeGreaterThan(20_000_000);
+    // It is measured every second, and at first before Streamlit is loaded.
+    await until('its memory is known', async () => ((await host.app('boxed')).memory_bytes as number) > 20_000_000);
   });
 
   it('says what runs apps, and that it works', async () => {

@@ -2,11 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isComplete } from '../../../src/environments/places.js';
+import { scratch } from '../../helpers/ends.js';
 import { startHost, until } from '../../helpers/host.js';
 import { Project } from '../../helpers/project.js';
 
 test('the first push of an app takes the environment that was built at the first start', async () => {
-  const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_PREBUILD: 'on' } });
+  // A folder that has no environment at all.
+  const host = await startHost({ data: await scratch('streamlit-host-'), env: { STREAMLIT_HOST_PREBUILD: 'on' } });
   const built = async (): Promise<string[]> => readdir(join(host.data, 'environments')).catch(() => []);
   const [first = ''] = await until('an environment is built', async () => {
     const names = await built();
