@@ -38,7 +38,7 @@ export async function ensureEnvironment(
   });
   log.step(
     reused
-      ? `Dependencies unchanged: reusing environment ${hash.slice(0, 12)}`
+      ? `Dependencies already installed: reusing environment ${hash.slice(0, 12)}`
       : `Dependencies installed (${formatSeconds(ms)})`,
   );
   return { environment: hash, lock };

@@ -370,7 +370,7 @@ describe('a push', () => {
     expect(first.output).toContain('itself is live');
     await itself.commit(files(2), 'Other code');
     const second = await itself.git('push', host.remote('itself'), 'main');
-    expect(second.output).toContain('Dependencies unchanged: reusing environment');
+    expect(second.output).toContain('Dependencies already installed: reusing environment');
     expect(second.output).toContain('itself is live');
   });
 

@@ -133,7 +133,7 @@ test("with previews on, a branch is served at its own URL with its app's config,
   const head = await shop.commit('feature/x', { 'app.py': script('feature') });
   const push = await shop.push('feature/x');
   expect(push).toMatchObject({ code: 0 });
-  expect(push.output).toContain('Dependencies unchanged: reusing environment');
+  expect(push.output).toContain('Dependencies already installed: reusing environment');
   expect(push.output).toContain(`${feature} is live: ${host.url}/apps/${feature}/`);
   expect(push.output).toContain('Config: from shop');
 

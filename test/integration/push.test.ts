@@ -70,7 +70,7 @@ describe('git push', () => {
     const commit = await hello.commit(textApp('text:two'), 'Two');
     const push = await hello.git('push', host.remote('hello'), 'main');
     expect(push.code).toBe(0);
-    expect(push.output).toContain('Dependencies unchanged: reusing environment');
+    expect(push.output).toContain('Dependencies already installed: reusing environment');
     expect(await serves(host, 'hello')).toMatchObject({
       release: (before.release as number) + 1,
       text: 'text:two',
