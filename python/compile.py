@@ -32,12 +32,14 @@ def main(folder, cache=None):
     warnings.simplefilter("ignore")
     twins = {} if cache is None else dict(twins_of(folder, cache))
     files = sorted(sources(folder))
+    drafts = drafts_in(cache) if twins else None
     workers = len(os.sched_getaffinity(0))
     for first in range(workers):
         if os.fork() == 0:
-            for file in files[first::workers]:
+            for number in range(first, len(files), workers):
+                file = files[number]
                 try:
-                    compile_file(file, twins.get(file))
+                    compile_file(file, twins.get(file), drafts and os.path.join(drafts, str(number)))
                 except Exception as error:  # Some files are there to be wrong: a test's, or of another Python.
                     if is_short(error):
                         sys.stderr.write("%s: %s\n" % (file, str(error) or type(error).__name__))
@@ -51,8 +53,9 @@ def main(folder, cache=None):
                 sys.exit(1)
     except ChildProcessError:  # All have ended.
         pass
-    if twins:
-        share(twins, cache)
+    if drafts is not None:
+        share([(os.path.join(drafts, str(number)), twins.get(file)) for number, file in enumerate(files)])
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def is_short(error):
@@ -74,17 +77,28 @@ def sources(folder):
 
 
 def twins_of(folder, cache):
-    """The files of an environment that came from a wheel, each with the file in uv's cache. A file that an install has changed is not one of them."""
+    """The files of an environment that are linked from uv's cache, each with that file. Nothing else is believed to come from
+    there: what is built in an environment can write to it, and another index can have a wheel of the same name."""
     unpacked = {}
     for place in glob.glob(os.path.join(glob.escape(cache), "archive-v*", "*")):
         for name in names_in(place):
             if name.endswith(".dist-info"):
-                unpacked.setdefault(name, place)
+                unpacked.setdefault(name, []).append(place)
     for site in glob.glob(os.path.join(glob.escape(folder), "lib", "*", "site-packages")):
         for wheel in names_in(site):
-            if wheel in unpacked:
-                for twin in sources(unpacked[wheel]):
-                    yield os.path.join(site, os.path.relpath(twin, unpacked[wheel])), twin
+            for place in unpacked.get(wheel, ()):
+                if is_same(os.path.join(site, wheel, "METADATA"), os.path.join(place, wheel, "METADATA")):
+                    for twin in sources(place):
+                        file = os.path.join(site, os.path.relpath(twin, place))
+                        if is_same(file, twin):
+                            yield file, twin
+
+
+def is_same(one, other):
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # One of them is not there.
+        return False
 
 
 def names_in(folder):
@@ -94,18 +108,23 @@ def names_in(folder):
         return []
 
 
-def compile_file(file, twin):
-    """Compiles one file, unless its install or an earlier run has brought what belongs to its source."""
-    if twin is not None and is_linked(file, twin):
-        return
+def compile_file(file, twin, draft):
+    """Compiles one file, unless it is linked from the cache and compiled there. Bytecode that is in an environment for another
+    reason is replaced: whatever was built there can have put it there."""
     compiled = importlib.util.cache_from_source(file)
+    other = twin and importlib.util.cache_from_source(twin)
+    if other is not None and is_same(compiled, other):
+        return
     with open(file, "rb") as opened:
         source = opened.read()
-    if kept(compiled, source) is not None:
-        return
-    content = kept(importlib.util.cache_from_source(twin), source) if twin is not None else None
+    content = other and kept(other, source)
+    if content is None:
+        content = compile_source(source, os.path.basename(file))
+        if other is not None and draft is not None:
+            with contextlib.suppress(OSError):  # No room: the environment itself is compiled.
+                replace(draft, content)
     os.makedirs(os.path.dirname(compiled), exist_ok=True)
-    replace(compiled, content or compile_source(source, os.path.basename(file)))
+    replace(compiled, content)
 
 
 def kept(compiled, source):
@@ -118,60 +137,29 @@ def kept(compiled, source):
     return content if content[: len(HEADER) + 8] == HEADER + importlib.util.source_hash(source) else None
 
 
-def share(twins, cache):
-    """Puts what is compiled beside the sources in the cache, where those are the same. It is on the disk before it has its name:
-    the half of a file that a machine without power leaves would be in every environment from then on. Drafts lie elsewhere: an
-    install that goes on meanwhile would fail where one that it has seen is gone."""
+def drafts_in(cache):
+    """A folder for what goes into the cache, empty; None where there can be none. It is no part of what an install reads: that
+    would fail where a file that it has seen is gone."""
     folder = os.path.join(cache, "streamlit-host")
     shutil.rmtree(folder, ignore_errors=True)
     try:
         os.makedirs(folder)
-    except OSError:  # No room, no right, or another server of this cache does the same: the environment itself is compiled.
-        return
-    drafts = []
-    for file, twin in twins.items():
-        compiled = importlib.util.cache_from_source(twin)
-        try:
-            if is_linked(file, twin) or not is_alike(file, twin):
-                continue
-            draft = os.path.join(folder, str(len(drafts)))
-            lay(importlib.util.cache_from_source(file), draft)
-            os.makedirs(os.path.dirname(compiled), exist_ok=True)
-            drafts.append((draft, compiled))
-        except OSError as error:  # It was not compiled, or a clean-up of the cache took its twin.
-            if is_short(error):
-                break
-    if drafts:
+    except OSError:  # No room, no right, or another server of this cache does the same.
+        return None
+    return folder
+
+
+def share(drafts):
+    """Puts what was compiled beside its source in the cache. It is on the disk before it has its name: the half of a file that a
+    machine without power leaves would be in every environment from then on."""
+    made = [(draft, twin) for draft, twin in drafts if twin is not None and os.path.exists(draft)]
+    if made:
         os.sync()
-    for draft, compiled in drafts:
-        with contextlib.suppress(OSError):
+    for draft, twin in made:
+        compiled = importlib.util.cache_from_source(twin)
+        with contextlib.suppress(OSError):  # A clean-up of the cache took it.
+            os.makedirs(os.path.dirname(compiled), exist_ok=True)
             os.replace(draft, compiled)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_linked(file, twin):
-    """Whether source and bytecode of both are the same files: an install has linked them."""
-    try:
-        pairs = ((file, twin), (importlib.util.cache_from_source(file), importlib.util.cache_from_source(twin)))
-        return all(os.path.samefile(one, other) for one, other in pairs)
-    except OSError:  # One of them is not there.
-        return False
-
-
-def is_alike(file, twin):
-    """Whether both have the same source, and only the first one has bytecode for it."""
-    with open(file, "rb") as one, open(twin, "rb") as other:
-        source = one.read()
-        same = source == other.read()
-    compiled, other = (importlib.util.cache_from_source(each) for each in (file, twin))
-    return same and kept(compiled, source) is not None and kept(other, source) is None
-
-
-def lay(file, place):
-    try:
-        os.link(file, place)
-    except OSError:  # Another disk, or another mount.
-        shutil.copyfile(file, place)
 
 
 def compile_source(source, name):

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cp, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
@@ -38,6 +38,12 @@ async function compiled(folder: string, cache: string): Promise<string> {
   return (await run('python3', ['-B', '-c', `${path}; ${about}`])).stdout;
 }
 
+/** Links an unpacked wheel into an environment, as uv does. */
+async function link(unpacked: string, folder: string): Promise<void> {
+  await mkdir(join(folder, 'lib/python3'), { recursive: true });
+  await run('cp', ['-al', unpacked, join(folder, SITE)]);
+}
+
 /** The only file that was compiled in a folder. */
 async function bytecodeIn(folder: string): Promise<string> {
   const all = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.pyc'));
@@ -50,25 +56,50 @@ test('a wheel is compiled once for all environments that have it, and each proce
   const files = { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' };
   const unpacked = join(cache, 'archive-v0/abc');
   await writeFiles(unpacked, files);
-  await writeFiles(join(one, SITE), files);
+  await link(unpacked, one);
   await compiled(one, cache);
   const entry = await bytecodeIn(unpacked);
   expect(await readFile(entry)).toEqual(await readFile(await bytecodeIn(one)));
   expect(await readdir(cache)).toEqual(['archive-v0']);
 
-  // As an install copies it, with all that lies there.
-  await cp(unpacked, join(two, SITE), { recursive: true });
-  const copied = await stat(await bytecodeIn(two));
-  expect(await compiled(two, cache)).toContain(`1 ${two}/${SITE}/shop.py ${two}/${SITE}/__pycache__/shop.`);
-  expect((await stat(await bytecodeIn(two))).ino).toBe(copied.ino);
+  // As an install links it, with all that lies there.
+  await link(unpacked, two);
   const { ino } = await stat(entry);
-
-  // The same wheel, but its install or a neighbour of it has changed a file.
-  const changed = await scratch('changed-');
-  await cp(unpacked, join(changed, SITE), { recursive: true });
-  await writeFile(join(changed, SITE, 'shop.py'), files['shop.py'].replace('1', '2'));
-  expect(await compiled(changed, cache)).toContain(`2 ${changed}/`);
+  expect(await compiled(two, cache)).toContain(`1 ${two}/${SITE}/shop.py ${two}/${SITE}/__pycache__/shop.`);
+  expect((await stat(await bytecodeIn(two))).ino).toBe(ino);
   expect((await stat(entry)).ino).toBe(ino);
+});
+
+test('bytecode that a build has put into an environment is replaced, and reaches no other one', async () => {
+  const cache = await scratch('cache-');
+  const files = { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' };
+  const [evil, honest, fake] = [join(cache, 'archive-v0/abc'), join(cache, 'archive-v0/xyz'), await scratch('fake-')];
+  // What looks like the bytecode of the same source, and is that of another one.
+  await writeFiles(join(fake, SITE), { 'shop.py': 'value = "evil"\ndef name(): pass\n' });
+  await compiled(fake, cache);
+  const forged = await readFile(await bytecodeIn(fake));
+  await writeFiles(honest, files);
+  const built = await scratch('built-');
+  await link(honest, built);
+  await compiled(built, await scratch('none-'));
+  (await readFile(await bytecodeIn(built))).copy(forged, 8, 8, 16);
+  const name = basename(await bytecodeIn(built));
+  await writeFile(join(built, SITE, '__pycache__', name), forged);
+  // Another index has a wheel of the same name and sources, and with that bytecode.
+  await writeFiles(evil, files);
+  await mkdir(join(evil, '__pycache__'));
+  await writeFile(join(evil, '__pycache__', name), forged);
+  expect(await compiled(built, cache)).toContain('1 ');
+  expect((await readFile(await bytecodeIn(honest))).includes('evil')).toBe(false);
+
+  // A build that was not linked from the cache gives nothing to it.
+  await rm(join(honest, '__pycache__'), { recursive: true });
+  const copied = await scratch('copied-');
+  await cp(honest, join(copied, SITE), { recursive: true });
+  await mkdir(join(copied, SITE, '__pycache__'));
+  await writeFile(join(copied, SITE, '__pycache__', name), forged);
+  expect(await compiled(copied, cache)).toContain('1 ');
+  expect(await readdir(honest)).not.toContain('__pycache__');
 });
 
 test('a wheel whose source was changed by an install gets no bytecode from it', async () => {

@@ -276,12 +276,7 @@ export const MUTATIONS = [
     "await run(installing(requirements, true, []), tell, 'own');",
     "await run(installing(requirements, true, []), tell, 'shared');",
   ],
-  [
-    'integration/compile',
-    'python/compile.py',
-    'content or compile_source(source, os.path.basename(file))',
-    'content or compile_source(open(file, "rb").read(), os.path.basename(file))',
-  ],
+  ['integration/compile', 'python/compile.py', 'return os.path.samefile(one, other)', 'return True'],
   [
     'security/picture-cage',
     'server/cage.ts',

@@ -69,7 +69,7 @@ test('an environment has the bytecode of wheels that were compiled for another o
   const cache = join(folder, 'builds');
   const wheels = join(folder, 'wheels');
   await run('python3', ['-c', WHEEL, wheels]);
-  const env = { ...BUILD_ENV, UV_FIND_LINKS: wheels, UV_NO_INDEX: '1' };
+  const env = { ...BUILD_ENV, UV_FIND_LINKS: wheels, UV_NO_INDEX: '1', UV_LINK_MODE: 'hardlink' };
   const made = new Environments({
     gather: gatherRequirements,
     root: join(folder, 'environments'),
