@@ -5,7 +5,7 @@ import type { Opening } from '../domain/access/openings.js';
 import type { Principal } from '../domain/access/principal.js';
 import { ownedBy } from '../domain/access/roles.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
-import type { Turns } from '../lib/turns.js';
+import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -43,6 +43,10 @@ async function inLatin(name: string): Promise<string> {
 /** Creates apps. */
 export class NewApps {
   readonly #options: NewAppsOptions;
+  /** By id, so that nothing is removed of an app that is being made. */
+  readonly #making = new Turns();
+  /** What may be left of apps that could not be made. */
+  readonly #halfMade = new Set<string>();
 
   constructor(options: NewAppsOptions) {
     this.#options = options;
@@ -79,18 +83,34 @@ export class NewApps {
    */
   async make(app: App): Promise<void> {
     const { store, paths } = this.#options;
-    store.demandFree(app.id);
-    await ensureFolder(paths.tmp);
-    await rm(paths.app(app.id), { recursive: true, force: true });
-    try {
-      await this.#makeRepository(app);
-      const { opens } = this.#options;
-      // A preview opens as its app does.
-      await store.create(opens === 'public' || app.preview !== undefined ? app : { ...app, opens });
-    } catch (error) {
-      await rm(paths.app(app.id), { recursive: true, force: true });
-      throw error;
-    }
+    await this.#making.take(app.id, async () => {
+      store.demandFree(app.id);
+      await ensureFolder(paths.tmp);
+      try {
+        await this.#removeRest(app.id);
+        await this.#makeRepository(app);
+        const { opens } = this.#options;
+        // A preview opens as its app does.
+        await store.create(opens === 'public' || app.preview !== undefined ? app : { ...app, opens });
+      } catch (error) {
+        this.#halfMade.add(app.id);
+        // Why it could not be made is what matters; the rest goes once it can.
+        await this.#removeRest(app.id).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** Deletes what is left of apps that could not be made, where it could not be deleted at once. */
+  async finish(): Promise<void> {
+    for (const id of [...this.#halfMade]) await this.#making.take(id, () => this.#removeRest(id));
+  }
+
+  /** Only of an app that there is not. */
+  async #removeRest(id: string): Promise<void> {
+    const { store, paths } = this.#options;
+    if (store.find(id) === undefined) await rm(paths.app(id), { recursive: true, force: true });
+    this.#halfMade.delete(id);
   }
 
   async #makeRepository({ id, preview }: App): Promise<void> {

@@ -49,6 +49,11 @@ export class Removal {
     });
   }
 
+  /** Deletes what is left of apps whose deletion has failed half-way, such as on a disk that became read-only. */
+  async finish(): Promise<void> {
+    for (const id of [...this.#options.store.going]) await this.drop(id);
+  }
+
   async #removePreviews(of: string): Promise<void> {
     for (const { id, preview } of this.#options.store.list()) if (preview?.of === of) await this.drop(id);
   }

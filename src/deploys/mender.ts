@@ -12,6 +12,8 @@ const LATE_MS = 10 * 60_000;
 export interface MenderOptions {
   store: Pick<AppStore, 'list' | 'get' | 'writeLate'>;
   serving: Pick<Serving, 'process' | 'record' | 'start'>;
+  /** What else may be unfinished, by what is wrong then. Each is tried at every look. */
+  unfinished?: Readonly<Record<string, () => Promise<void>>>;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
 }
 
@@ -24,7 +26,7 @@ export class Mender {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #lookedAt = performance.now();
-  /** What went wrong at the last look, by app, so that it is told once. */
+  /** What went wrong at the last look, by what it is about, so that it is told once. */
   readonly #told = new Map<string, string>();
 
   constructor(options: MenderOptions) {
@@ -53,9 +55,15 @@ export class Mender {
 
   /** Looks once. What is wrong with one app keeps no other from being looked at. */
   async look(): Promise<void> {
-    const { store } = this.#options;
-    for (const app of store.list()) await this.#attempt(app.id, () => this.#mend(app));
-    await this.#attempt('', () => store.writeLate());
+    const { store, unfinished = {} } = this.#options;
+    for (const app of store.list())
+      await this.#attempt(
+        'an app is not in its desired state and cannot be corrected yet',
+        () => this.#mend(app),
+        app.id,
+      );
+    await this.#attempt('changes of apps cannot be written to the disk yet', () => store.writeLate());
+    for (const [wrong, finish] of Object.entries(unfinished)) await this.#attempt(wrong, finish);
     this.#lookedAt = performance.now();
   }
 
@@ -69,7 +77,8 @@ export class Mender {
     logger.info({ app: app.id }, 'started an app that should be running');
   }
 
-  async #attempt(about: string, work: () => Promise<void>): Promise<void> {
+  async #attempt(wrong: string, work: () => Promise<void>, app?: string): Promise<void> {
+    const about = app ?? wrong;
     try {
       await work();
       this.#told.delete(about);
@@ -77,10 +86,7 @@ export class Mender {
       const trouble = messageOf(error);
       if (this.#told.get(about) === trouble) return;
       this.#told.set(about, trouble);
-      this.#options.logger.warn(
-        { ...(about !== '' && { app: about }), err: error },
-        'an app is not in its desired state and cannot be corrected yet',
-      );
+      this.#options.logger.warn({ ...(app !== undefined && { app }), err: error }, wrong);
     }
   }
 }

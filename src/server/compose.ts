@@ -296,7 +296,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     await later.tidy('remove old releases', () => pruner.tidy());
     await compiler.begin();
   };
-  const mender = new Mender({ store, serving, logger });
+  const unfinished = {
+    'an app cannot be deleted completely yet': () => removal.finish(),
+    'the rest of an app that was not created cannot be deleted yet': () => newApps.finish(),
+  };
+  const mender = new Mender({ store, serving, unfinished, logger });
   readiness.watch('supervisor', () => mender.trouble);
 
   /** What acts by itself, and what waits for work: ended in this order, before what it works with. */

@@ -197,6 +197,11 @@ export class AppStore {
     });
   }
 
+  /** The apps whose removal has begun and is not over: it is under way, or was interrupted. */
+  get going(): ReadonlySet<string> {
+    return this.#going;
+  }
+
   /** Removes an app and everything of it; removing one that is gone is fine. */
   async remove(id: string): Promise<void> {
     await this.letGo(id);

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { demandName, NewApps } from '../../../src/apps/new-apps.js';
 import { newApp } from '../../../src/domain/app/app.js';
@@ -117,3 +119,24 @@ it('an app can keep its own name in different case', async () => {
   expect(() => apps.demandFreeName('SHOP', undefined)).toThrow(expect.objectContaining({ code: 'app-name-taken' }));
   expect(demandName(' Shop ')).toBe('Shop');
 });
+
+it.skipIf(process.getuid?.() !== 0)(
+  'the rest of an app that could not be created is deleted once that is possible, and not if there is such an app by then (needs root, to mount a disk)',
+  async () => {
+    const stuck = join(data.paths.app('shop'), 'stuck');
+    await mkdir(stuck, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', stuck]);
+    try {
+      await expect(apps.create({ name: 'Shop' })).rejects.toThrow('EBUSY');
+      await expect(apps.finish()).rejects.toThrow('EBUSY');
+    } finally {
+      execFileSync('umount', [stuck]);
+    }
+    expect(existsSync(data.paths.app('shop'))).toBe(true);
+    await apps.finish();
+    expect(existsSync(data.paths.app('shop'))).toBe(false);
+    await apps.create({ name: 'Shop' });
+    await apps.finish();
+    expect(await repository('shop').branches()).toEqual([]);
+  },
+);

@@ -105,3 +105,19 @@ it('an app whose process cannot be stopped accepts deploys again, and keeps its 
   expect(done).not.toContain('forget shop');
   expect(existsSync(data.paths.storage('shop'))).toBe(true);
 });
+
+it('a deletion that failed half-way is finished, and nothing else is deleted', async () => {
+  await data.app('shop');
+  await data.app('blog');
+  atStop = () => Promise.reject(new Error('read-only'));
+  await expect(removal.remove('shop')).rejects.toThrow('read-only');
+  expect(existsSync(data.paths.app('shop'))).toBe(true);
+  await expect(removal.finish()).rejects.toThrow('read-only');
+  atStop = () => Promise.resolve();
+  await removal.finish();
+  expect(existsSync(data.paths.app('shop'))).toBe(false);
+  expect(ids()).toEqual(['blog']);
+  done.length = 0;
+  await removal.finish();
+  expect(done).toEqual([]);
+});

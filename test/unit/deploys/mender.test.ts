@@ -14,12 +14,14 @@ let steps: string[];
 /** What runs. */
 let running: Set<string>;
 let broken: string | undefined;
+/** What else is unfinished. */
+let unfinished: NonNullable<MenderOptions['unfinished']>;
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'mender-')));
   store = new AppStore(paths);
   await store.load();
-  [steps, running, broken] = [[], new Set(), undefined];
+  [steps, running, broken, unfinished] = [[], new Set(), undefined, {}];
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
@@ -35,6 +37,7 @@ function mender(): Mender {
   return new Mender({
     store,
     serving,
+    unfinished,
     logger: { info: () => undefined, warn: (_, text) => void steps.push(text) },
   });
 }
@@ -66,4 +69,15 @@ it('the mender checks every app, and logs once what cannot be corrected', async 
     steps.filter((step) => step === 'an app is not in its desired state and cannot be corrected yet'),
   ).toHaveLength(1);
   expect(steps.filter((step) => step === 'record good')).toHaveLength(2);
+});
+
+it('the mender tries what is unfinished at every look, each for itself, and logs once what is wrong', async () => {
+  unfinished = {
+    'cannot be deleted yet': () => Promise.reject(new Error('read-only')),
+    'never logged': async () => void steps.push('finish'),
+  };
+  const one = mender();
+  await one.look();
+  await one.look();
+  expect(steps).toEqual(['cannot be deleted yet', 'finish', 'finish']);
 });
