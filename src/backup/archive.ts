@@ -56,6 +56,7 @@ export interface BackupRequest {
 /**
  * Writes a backup of a data folder, as a compressed tar archive, while a server works on it. Records come first, then
  * branches, then what they name: that is written before it is named, so it is there.
+ * @param to is not ended: whether tar succeeded is known only after the last byte
  * @throws Error where tar fails or what is written to does
  */
 export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStream): Promise<Manifest> {
@@ -84,7 +85,10 @@ export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStr
     tar.stdin.on('error', () => undefined); // It ended before it had read all: its exit code tells.
     tar.stdin.end(names.map(ended).join(''));
     const copy = (done: AbortSignal): Promise<void> =>
-      pipeline(tar.stdout, createGzip({ level: 1 }), to, { signal: signal ? AbortSignal.any([done, signal]) : done });
+      pipeline(tar.stdout, createGzip({ level: 1 }), to, {
+        signal: signal ? AbortSignal.any([done, signal]) : done,
+        end: false,
+      });
     await through(tar, copy, CHANGED);
     return facts;
   } finally {

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { ensureFolder } from '../lib/ensure-folder.js';
 import { Refusal } from '../errors.js';
 import { Background } from '../lib/background.js';
@@ -82,7 +83,7 @@ export class Backups {
     await this.settled();
   }
 
-  /** Streams a backup. @throws Refusal `backup-running` */
+  /** Streams a backup. What it is written to ends when it is complete, and not before the next one may begin. @throws Refusal `backup-running` */
   async stream(to: NodeJS.WritableStream, key: boolean, signal?: AbortSignal): Promise<void> {
     to.on('error', () => undefined); // It may fail before anything is written to it: the pipeline tells.
     const { data, tmp, path, hold } = this.#options;
@@ -96,6 +97,8 @@ export class Backups {
       release();
       this.#running = false;
     }
+    to.end();
+    await finished(to, { readable: false });
   }
 
   /**

@@ -12,6 +12,8 @@ import { TTL_S, type ChaosApp, type World } from './world.js';
 
 /** How long a pusher may wait once the server is back and nothing of the push goes on, in ms. */
 const PUSHER_MS = 10_000;
+/** How long (ms) a backup may take, which has a lower priority than everything else on a busy machine. */
+const BACKUP_MS = 60_000;
 /** How long everything may take to hold, in ms: on a busy machine, apps take their time to start. */
 const SETTLE_MS = 60_000;
 /** After how long (ms) an app that does not answer is started again, with the questions that it must leave unanswered. */
@@ -52,7 +54,8 @@ async function answered(world: World, { done, isDone }: Aftermath): Promise<stri
     await Promise.race([done, sleep(PAUSE_MS)]);
     const pending = (await records(world)).some((app) => app.releases.some(({ state }) => isPending(state)));
     if (pending) quietSince = Date.now();
-    if (isDone() || Date.now() - quietSince < PUSHER_MS) continue;
+    const backup = (await names(join(world.data, 'tmp'))).some((name) => name.startsWith('backup-'));
+    if (isDone() || Date.now() - quietSince < (backup ? BACKUP_MS : PUSHER_MS)) continue;
     const waiting = world.sent.filter((one) => one.told === undefined).map(({ app }) => app);
     return `a client waits although nothing goes on: ${waiting.join(', ') || 'of the API'}`;
   }

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -66,13 +67,13 @@ async function bucket(answer: RequestListener): Promise<S3Access> {
   return { keyId: 'key', secret: 'secret', region: 'eu-west-1', endpoint };
 }
 
-function backups(plan?: BackupPlan, s3?: S3Access): Backups {
+function backups(plan?: BackupPlan, s3?: S3Access, tars = path): Backups {
   const logger = { info: () => undefined, error: (_: object, text: string) => void errors.push(text) };
   const hold = (): (() => void) => {
     held.push('held');
     return () => void held.push('released');
   };
-  return new Backups({ data, tmp: join(folder, 'tmp'), path, plan, s3, hold, logger });
+  return new Backups({ data, tmp: join(folder, 'tmp'), path: tars, plan, s3, hold, logger });
 }
 
 async function filesOf(where: string): Promise<string[]> {
@@ -157,6 +158,28 @@ it('an app that puts a link in the place of a folder while a backup is made does
   expect(await readlink(deep)).toBe(data);
   const key = await readFile(join(data, 'vault.key'));
   expect(gunzipSync(Buffer.concat(parts)).includes(key)).toBe(false);
+});
+
+it('the next backup can begin as soon as one has ended', async () => {
+  const all = backups();
+  for (let n = 0; n < 3; n += 1) {
+    const to = new PassThrough().resume();
+    const made = all.stream(to, false);
+    await once(to, 'end');
+    // Not what the server knows, but what a client does.
+    await all.stream(new PassThrough().resume(), false);
+    await made;
+  }
+});
+
+it('what a backup is written to does not end where tar has failed', async () => {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'tar'), '#!/bin/sh\necho begun\necho cannot go on >&2\nexit 2\n', { mode: 0o755 });
+  let ended = false;
+  const to = new PassThrough().resume().on('end', () => (ended = true));
+  await expect(backups(undefined, undefined, `${bin}:${path}`).stream(to, false)).rejects.toThrow('cannot go on');
+  expect([ended, to.writableEnded]).toEqual([false, false]);
 });
 
 it('a backup that is cut off, or something else, restores nothing', async () => {
