@@ -37,6 +37,8 @@ export interface CompilerOptions {
   cage?: (() => Promise<BuildCage | undefined>) | undefined;
   /** Throws where the disk has too little room left for what can wait. */
   demandRoom: () => Promise<void>;
+  /** Told when environments were compiled, and nothing is left to do. */
+  onIdle?: () => void;
   /** PATH, HOME and the mark of builds. */
   env: Variables;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
@@ -86,7 +88,8 @@ export class Compiler {
   }
 
   async #work(): Promise<void> {
-    const { root, logger } = this.#options;
+    const { root, onIdle, logger } = this.#options;
+    let compiled = false;
     for (const hash of this.#wanted) {
       if (this.#closing.signal.aborted) break;
       // It may be asked for again while it is compiled, such as after it was made again.
@@ -94,7 +97,9 @@ export class Compiler {
       try {
         const environment = await realpath(join(root, hash)).catch(ifGone);
         const ms = environment === undefined ? undefined : await this.#compile(environment);
-        if (ms !== undefined) logger.info({ environment: hash, ms: Math.round(ms) }, 'compiled an environment');
+        if (ms === undefined) continue;
+        compiled = true;
+        logger.info({ environment: hash, ms: Math.round(ms) }, 'compiled an environment');
       } catch (error) {
         // It serves all the same, and the next start of the server tries again in any case.
         if (this.#closing.signal.aborted) break;
@@ -104,6 +109,7 @@ export class Compiler {
     }
     // In the same tick as the end of the loop: what is added from now on starts another run.
     this.#working = undefined;
+    if (compiled) onIdle?.();
   }
 
   #again(hash: string): void {

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { ThreadReader } from '../deploys/reader.js';
 import { Ahead } from '../environments/ahead.js';
+import { CachePruner } from '../environments/cache-pruner.js';
 import { Compiler } from '../environments/compiler.js';
 import { Environments, type EnvironmentsOptions } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
@@ -29,6 +30,8 @@ export interface Builds {
   environments: Environments;
   /** Compiles environments that serve. */
   compiler: Compiler;
+  /** Removes what no build uses again. */
+  cachePruner: CachePruner;
   /** Builds the first environment before anybody asks for it; undefined where that is not wanted. */
   ahead: Ahead | undefined;
   systemPackages: SystemPackages;
@@ -51,11 +54,13 @@ export function openBuilds(options: BuildsOptions): Builds {
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
   });
   const script = join(dirname(launcher), 'compile.py');
-  const compiler = new Compiler({ ...common, script, demandRoom, logger });
+  const cachePruner = new CachePruner({ ...common, uv: tools.uv, python, logger });
+  const compiler = new Compiler({ ...common, script, demandRoom, onIdle: () => cachePruner.soon(), logger });
   const ahead = new Ahead({ root: paths.environments, environments, compiler, demandRoom, logger });
   return {
     environments,
     compiler,
+    cachePruner,
     ahead: config.prebuild ? ahead : undefined,
     systemPackages: new SystemPackages({
       path: config.path,

@@ -182,7 +182,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   );
 
   const reader = new ThreadReader({ logger });
-  const { environments, compiler, ahead, systemPackages } = openBuilds({
+  const { environments, compiler, cachePruner, ahead, systemPackages } = openBuilds({
     ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
     cage: async () => {
       await settle();
@@ -295,6 +295,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     await later.tidy('remove apps that were never pushed', () => pushed.removeUnpushed());
     await later.tidy('remove old releases', () => pruner.tidy());
     await compiler.begin();
+    cachePruner.soon();
   };
   const unfinished = {
     'an app cannot be deleted completely yet': () => removal.finish(),
@@ -309,6 +310,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       () => ahead?.close(),
       () => environments.close(),
       () => compiler.close(),
+      () => cachePruner.close(),
       () => chores.settled(),
       () => inPlace.rest(),
       () => mender.close(),

@@ -100,6 +100,11 @@ export function uvCompile(
   return [uv, 'pip', 'compile', ...plain, ...options, '--python', python, '--output-file', to, ...files];
 }
 
+/** Removes what the cache holds and nothing refers to. It waits for other uses of the cache. */
+export function uvPrune(uv: string): string[] {
+  return [uv, 'cache', 'prune', '--quiet'];
+}
+
 /**
  * Compiles the Python files of a folder, and runs none of them.
  * @param script the place of `compile.py`
