@@ -27,7 +27,7 @@ export interface CachePrunerOptions {
 }
 
 /**
- * Removes what uv keeps and never uses again: packages that were downloaded anew for `redeploy --fresh`, and what builds that were
+ * Removes what uv keeps and never uses again: packages that `redeploy --fresh` has downloaded once more, and what builds that were
  * killed had begun to download (https://docs.astral.sh/uv/concepts/cache/#clearing-the-cache). An operator's own cache is left alone.
  */
 export class CachePruner {

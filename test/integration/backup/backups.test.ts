@@ -172,7 +172,7 @@ it('the next backup can begin as soon as one has ended', async () => {
   }
 });
 
-it('what a backup is written to does not end where tar has failed', async () => {
+it('the stream of a backup does not end if tar has failed', async () => {
   const bin = join(folder, 'bin');
   await mkdir(bin);
   await writeFile(join(bin, 'tar'), '#!/bin/sh\necho begun\necho cannot go on >&2\nexit 2\n', { mode: 0o755 });
