@@ -13,9 +13,16 @@ const SHORTAGES: readonly Fault[] = [
   'few-files',
 ];
 
+/** What a git says that has begun in the mount which was to be read-only, and was taken away to be tried again. No disk does that. */
+const DETACHED = /Unable to read current working directory/;
+
 /** The lines of a server's log that tell of a defect: errors nobody foresaw. */
 export function strangeLines(log: string, fault: Fault): string[] {
-  return log.split('\n').filter((line) => isStrange(line) && !(SHORTAGES.includes(fault) && SHORT.test(line)));
+  const known = [
+    ...(SHORTAGES.includes(fault) ? [SHORT] : []),
+    ...(fault === 'read-only' || fault === 'read-only-and-kill-server' ? [DETACHED] : []),
+  ];
+  return log.split('\n').filter((line) => isStrange(line) && !known.some((one) => one.test(line)));
 }
 
 function isStrange(line: string): boolean {
