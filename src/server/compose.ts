@@ -168,8 +168,19 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     await new Repository(paths.emptyRepository, git).init(paths.tmp);
   });
 
-  const [redis] = await both(openRedis({ config, paths, mark, logger }), template);
   const room = new Room(paths.data, config.diskFloor);
+  const reader = new ThreadReader({ logger });
+  const { environments, compiler, cachePruner, ahead, systemPackages } = openBuilds({
+    ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
+    cage: async () => {
+      await settle();
+      return buildCage(cage, config.cageFolders);
+    },
+  });
+  // Before Redis starts: what it downloads takes longest. Where there are apps, their next pushes find what they need.
+  if (store.list().length === 0) ahead?.begin();
+
+  const [redis] = await both(openRedis({ config, paths, mark, logger }), template);
   const readiness = new Readiness(logger);
   readiness.watch('redis', () => redis.trouble());
   readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
@@ -181,14 +192,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     ),
   );
 
-  const reader = new ThreadReader({ logger });
-  const { environments, compiler, cachePruner, ahead, systemPackages } = openBuilds({
-    ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
-    cage: async () => {
-      await settle();
-      return buildCage(cage, config.cageFolders);
-    },
-  });
   const policy = (): CagePolicy => ({
     kind: running.cageKind(),
     readOnly: config.cageReadOnly,
@@ -358,8 +361,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       mender.begin();
       maintenance.begin();
       backups.begin();
-      // Where there are apps, their next pushes find what they need.
-      if (store.list().length === 0) ahead?.begin();
     },
     rest: () =>
       endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => inPlace.close()], notEnded),
