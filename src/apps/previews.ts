@@ -22,7 +22,7 @@ export interface PreviewSettings {
 
 export interface PreviewsOptions {
   store: AppStore;
-  routes: Pick<RouteTable, 'live'>;
+  routes: Pick<RouteTable, 'use'>;
   newApps: Pick<NewApps, 'make' | 'demandBranch'>;
   removal: Pick<Removal, 'remove'>;
   settings: PreviewSettings;
@@ -135,7 +135,7 @@ export class Previews {
   /** Records a visit, so that a server restart does not forget it. */
   async #note(id: string): Promise<void> {
     const { store, routes, settings } = this.#options;
-    const visited = routes.live(id)?.visitedAt ?? 0;
+    const visited = routes.use(id)?.visitedAt ?? 0;
     const every = settings.idleMs > 0 ? Math.min(NOTE_MS, settings.idleMs / 4) : NOTE_MS;
     const known = Date.parse(store.find(id)?.preview?.lastUsedAt ?? '');
     if (visited - known >= every) await store.update(id, (current) => usedAt(current, visited));
@@ -144,7 +144,7 @@ export class Previews {
   async #removeIdle(id: string): Promise<void> {
     const { store, routes, settings, removal, logger } = this.#options;
     const app = store.find(id);
-    if (app === undefined || !isIdle(usedAt(app, routes.live(id)?.visitedAt ?? 0), settings.idleMs, Date.now())) return;
+    if (app === undefined || !isIdle(usedAt(app, routes.use(id)?.visitedAt ?? 0), settings.idleMs, Date.now())) return;
     await removal.remove(id);
     logger.info({ app: id }, 'removed an unused preview');
   }

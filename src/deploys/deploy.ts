@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { demandAllowed, releaseCage, UNCAGED } from '../domain/project/app-cage.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { findRelease, type App } from '../domain/app/app.js';
+import { replicasOf } from '../domain/app/replicas.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { beyond, chosen, type OptionLimits } from '../domain/streamlit/options.js';
 import { varsOf } from '../store/app-config.js';
@@ -17,7 +18,7 @@ import type { ReleaseSources } from './release-source.js';
 import type { EffectiveConfig } from '../app-config/effective.js';
 import type { Serving } from '../serving/serving.js';
 import { formatSeconds } from '../lib/units.js';
-import { capitalise } from '../lib/words.js';
+import { capitalise, counted } from '../lib/words.js';
 
 /** How long a process that was never live may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
@@ -56,22 +57,26 @@ export async function deploy(
   log.phases.begin('start');
   const built = await starting(kit, app, release, facts, settings);
   await tellConfig(kit, app, built, log);
-  const process = await kit.serving.prepare(app.id, built, (variables) =>
-    kit.headStarts.take(app.id, built, variables),
-  );
+  const wanted = settings.replicas ?? replicasOf(kit.store.get(app.id));
+  const processes = await kit.serving.prepare(app.id, built, wanted, {
+    ahead: (variables) => kit.headStarts.take(app.id, built, variables),
+  });
+  const [first, ...others] = processes;
+  if (first === undefined) throw new Error(`release ${built.number} of ${app.id} is to have no process`);
   try {
-    await start(kit, built, process, log, signal);
+    await start(kit, built, first, log, signal);
     // A rollback must be quick, and the cause of the problem might fail the check as well.
     if (built.source === 'rollback') log.step('Script check skipped: this release has been live before');
     else {
       log.phases.begin('check');
-      await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
+      await checkScript(kit.paths, built, first, settings.check ?? {}, log, signal);
     }
+    await startOthers(kit, built, others, log, signal);
     signal.throwIfAborted();
-    await swap(kit, app, built, process, settings, log);
+    await swap(kit, app, built, processes, settings, log);
   } catch (error) {
-    // Nobody has used it yet, so it gets little time to end.
-    await process.stop(FAILED_GRACE_MS);
+    // Nobody has used them yet, so they get little time to end.
+    await Promise.all(processes.map((process) => process.stop(FAILED_GRACE_MS)));
     throw error;
   }
   log.step(`Live: ${kit.url(app.id)}`);
@@ -135,18 +140,44 @@ async function start(
   log.step(`Started; healthy after ${formatSeconds(performance.now() - begun)}`);
 }
 
+/** Starts the replicas beside the first one, which has shown that the release works. */
+async function startOthers(
+  kit: DeployKit,
+  release: Release,
+  processes: readonly AppProcess[],
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
+  if (processes.length === 0) return;
+  log.phases.resume('start');
+  const begun = performance.now();
+  await Promise.all(
+    processes.map(async (process) => {
+      try {
+        await process.start();
+        await process.whenReady({ signal });
+      } catch (error) {
+        if (!signal.aborted) await lastLines(kit.paths, release, process, log);
+        throw error;
+      }
+    }),
+  );
+  const all = counted(processes.length + 1, 'replica');
+  log.step(`All ${all} started; healthy after ${formatSeconds(performance.now() - begun)}`);
+}
+
 /** Makes the new release the live one, on disk and in the routes. */
 async function swap(
   kit: DeployKit,
   app: App,
   release: Release,
-  process: AppProcess,
+  processes: readonly AppProcess[],
   settings: AppFile,
   log: DeployLog,
 ): Promise<void> {
   const now = new Date().toISOString();
   const source = kit.sources.of(release);
-  await kit.serving.goLive(app.id, process, (before) => ({
+  await kit.serving.goLive(app.id, processes, (before) => ({
     ...withSettings(source.applied(before, settings), settings),
     live: release.number,
     wanted: 'running',
@@ -162,12 +193,13 @@ async function swap(
 }
 
 /** Applies streamlit-host.toml once its release is live. Settings that the file alone has end with their removal from it. */
-function withSettings(before: App, { tags, hidden, sleep, drain, requests }: AppFile): App {
+function withSettings(before: App, { tags, hidden, replicas, sleep, drain, requests }: AppFile): App {
   const { drainLimitMinutes: _drain, requestHeaders: _headers, ...app } = before;
   return {
     ...app,
     ...(tags === undefined ? {} : { tags }),
     ...(hidden === undefined ? {} : { hidden }),
+    ...(replicas === undefined ? {} : { replicas }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
     ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
     ...(requests?.headers === undefined ? {} : { requestHeaders: requests.headers.map((name) => name.toLowerCase()) }),

@@ -1,4 +1,5 @@
 import type { App } from '../domain/app/app.js';
+import { replicasOf } from '../domain/app/replicas.js';
 import { messageOf } from '../errors.js';
 import { formatSpan } from '../lib/units.js';
 import type { Serving } from '../serving/serving.js';
@@ -11,7 +12,7 @@ const LATE_MS = 10 * 60_000;
 
 export interface MenderOptions {
   store: Pick<AppStore, 'list' | 'get' | 'writeLate'>;
-  serving: Pick<Serving, 'process' | 'record' | 'start'>;
+  serving: Pick<Serving, 'processes' | 'record' | 'start' | 'scale'>;
   /** What else may be unfinished, by what is wrong then. Each is tried at every look. */
   unfinished?: Readonly<Record<string, () => Promise<void>>>;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
@@ -70,9 +71,11 @@ export class Mender {
   async #mend(app: App): Promise<void> {
     const { store, serving, logger } = this.#options;
     await serving.record(app.id);
+    if (app.live === null || app.wanted !== 'running' || app.asleep) return;
+    const count = serving.processes(app.id).length;
+    if (count > 0) return count === replicasOf(app) ? undefined : serving.scale(app.id);
     // What runs in place is started by its deploy.
-    if (app.place !== undefined || app.live === null || app.wanted !== 'running' || app.asleep) return;
-    if (serving.process(app.id) !== undefined) return;
+    if (app.place !== undefined) return;
     await serving.start(store.get(app.id), { inTurn: true });
     logger.info({ app: app.id }, 'started an app that should be running');
   }

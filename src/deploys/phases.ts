@@ -19,6 +19,14 @@ export class Phases {
     this.#current = { name, since: this.#clock() };
   }
 
+  /** Goes on with a phase that has ended before: it is the last one again, with the time that it took already. */
+  resume(name: PhaseName): void {
+    const before = this.list();
+    const ms = before.find((phase) => phase.name === name)?.ms ?? 0;
+    this.#ended = before.filter((phase) => phase.name !== name);
+    this.#current = { name, since: this.#clock() - ms };
+  }
+
   /** The phases so far; the last one until now. */
   list(): Phase[] {
     if (this.#current === undefined) return [];

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pinText, type Pin } from '../domain/app/pin.js';
 import { readFrontendFile, type FrontendKeys } from './frontend-keys.js';
 
 /** The longest version that stands in a key, in characters. */
@@ -32,7 +33,7 @@ export interface PageBinding {
   app: string;
   /** What people call the app. */
   name: string;
-  release: number;
+  pin: Pin;
   /** The address of a module that is added to the page; undefined for none. */
   module: string | undefined;
   /** The text of the script that binds what Streamlit does not (`public/js/stay.js`); it runs before all others. */
@@ -97,26 +98,28 @@ export class Frontends {
 }
 
 /**
- * The page of an app, bound to one release: everything that this tab asks its server for goes to `/~<release>`, and the
- * files that all apps with the same Streamlit share come from one address that a browser may keep for ever.
+ * The page of an app, bound to one process: everything that this tab asks its server for goes to `/~<release>`, or to
+ * `/~<release>-<replica>` where it is another replica than the first, and the files that all apps with the same Streamlit
+ * share come from one address that a browser may keep for ever.
  */
 export function bindPage(binding: PageBinding): string {
-  const { frontend, basePath, app, name, release, stay } = binding;
+  const { frontend, basePath, app, name, pin, stay } = binding;
+  const bound = pinText(pin);
   const appPath = `${basePath}/apps/${app}`;
   const script = [
     '<script>',
     '(() => {',
     `const app = location.origin + ${JSON.stringify(appPath)};`,
-    `const release = app + "/~${release}";`,
+    `const release = app + "/~${bound}";`,
     'window.__streamlit = { BACKEND_BASE_URL: release, DOWNLOAD_ASSETS_BASE_URL: release, MAIN_PAGE_BASE_URL: app,',
     'HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false, enableCustomParentMessages: false } };',
     '})();',
     '</script>',
-    `<script data-app="${appPath}" data-release="${release}">${stay}</script>`,
+    `<script data-app="${appPath}" data-release="${bound}">${stay}</script>`,
     ...(binding.module === undefined
       ? []
       : [
-          `<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/" data-words="${escapeHtml(binding.words)}"></script>`,
+          `<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${pin.release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/" data-words="${escapeHtml(binding.words)}"></script>`,
         ]),
   ].join('\n');
   return frontend.html

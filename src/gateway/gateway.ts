@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import { appState, isKnown, type App, type AppState } from '../domain/app/app.js';
+import { pinText, type Pin } from '../domain/app/pin.js';
 import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import { plain } from './absent.js';
@@ -10,14 +11,7 @@ import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
-import {
-  isFramed,
-  isNavigation,
-  releaseCookie,
-  releaseFromCookie,
-  releaseFromReferer,
-  type AppPages,
-} from './pages.js';
+import { isFramed, isNavigation, pinCookie, pinFromCookie, pinFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
@@ -65,7 +59,7 @@ export interface Again {
 /** A parsed request for an app. */
 export interface AppRequest {
   id: string;
-  release: number | undefined;
+  pin: Pin | undefined;
   rest: string;
   /** Who asks, where they are logged in. */
   identity?: Identity | undefined;
@@ -122,13 +116,7 @@ export class Gateway {
     }
     const answer = navigates
       ? this.#navigate(request, response, app, to, query, framing(admission))
-      : this.#forwardSoon(
-          request,
-          response,
-          app,
-          { ...to, release: to.release ?? this.#boundTo(request, to.id) },
-          query,
-        );
+      : this.#forwardSoon(request, response, app, { ...to, pin: to.pin ?? this.#boundTo(request, to.id) }, query);
     answer.catch((error: unknown) => {
       this.#options.log('a request failed', { app: to.id, error: String(error) });
       response.destroy();
@@ -170,12 +158,12 @@ export class Gateway {
   ): Promise<void> {
     const { routes, pages } = this.#options;
     // A frame belongs to the page around it; what a person opens is the newest.
-    const release = isFramed(request) ? to.release : undefined;
-    const live = release === undefined ? routes.live(to.id) : routes.pick(to.id, release);
+    const pin = isFramed(request) ? to.pin : undefined;
+    const live = routes.pick(to.id, pin);
     const state = this.#state(app);
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
     const html = await pages.page(app, to.rest, live, request.headers);
-    if (html !== undefined && release !== undefined) {
+    if (html !== undefined && pin !== undefined) {
       response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}${to.rest}${query}` }).end();
       return;
     }
@@ -183,13 +171,14 @@ export class Gateway {
       for (const [name, value] of Object.entries(framing)) response.setHeader(name, value);
       // A browser that is bound to a release would ask that one also for what the pages of the next one need.
       const binds = !(await pages.pins(app, live));
-      const target = await this.#ready(response, to.id, release);
+      const target = await this.#ready(response, to.id, pin);
       return this.#forward(request, response, app, to, query, target, {
         waited: true,
-        ...(binds && release === undefined && target !== undefined ? { bind: target.backend.release } : {}),
+        ...(binds && pin === undefined && target !== undefined ? { bind: target.pin } : {}),
       });
     }
     live?.touch();
+    if (request.method !== 'HEAD') live?.expect();
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8',
       'content-length': Buffer.byteLength(html),
@@ -209,17 +198,17 @@ export class Gateway {
     to: AppRequest,
     query: string,
   ): Promise<void> {
-    const picked = this.#options.routes.pick(to.id, to.release);
+    const picked = this.#options.routes.pick(to.id, to.pin);
     // In the same tick, where it serves: a target that is picked is counted before anything else can happen.
     const waited = picked?.backend.state !== 'ready';
-    const target = waited ? await this.#ready(response, to.id, to.release) : picked;
+    const target = waited ? await this.#ready(response, to.id, to.pin) : picked;
     this.#forward(request, response, app, to, query, target, { waited });
   }
 
   /** Returns the process that answers, after waiting if it is about to start. */
-  async #ready(response: ServerResponse, id: string, release: number | undefined): Promise<Target | undefined> {
+  async #ready(response: ServerResponse, id: string, pin: Pin | undefined): Promise<Target | undefined> {
     const { apps, routes } = this.#options;
-    return routes.whenReady(id, release, HOLD_REQUEST_MS, () => {
+    return routes.whenReady(id, pin, HOLD_REQUEST_MS, () => {
       const app = apps.find(id);
       return !response.destroyed && app !== undefined && WORTH_WAITING.has(this.#state(app));
     });
@@ -227,7 +216,7 @@ export class Gateway {
 
   /**
    * @param way.waited whether the right to open the app may have been withdrawn since it was asked for
-   * @param way.bind the release that the browser's pages are bound to by a cookie; undefined for none
+   * @param way.bind the process that the browser's pages are bound to by a cookie; undefined for none
    */
   #forward(
     request: IncomingMessage,
@@ -236,7 +225,7 @@ export class Gateway {
     to: AppRequest,
     query: string,
     target: Target | undefined,
-    { waited, bind }: { waited: boolean; bind?: number },
+    { waited, bind }: { waited: boolean; bind?: Pin },
   ): void {
     // The visitor left while the app was waited for: of a response that is closed, no end would be heard.
     if (response.destroyed) return;
@@ -249,12 +238,13 @@ export class Gateway {
     this.#open.watch(response, may, { app: to.id, cookie: request.headers.cookie });
     if (to.rest !== '/_stcore/health') target.touch();
     const appPath = this.#prepare(request, to, query);
-    const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
+    const cookie = bind === undefined ? undefined : pinCookie(to.id, appPath, bind);
     const answering = (): void => this.#options.traffic?.answering(request);
     this.#forwarder.web(request, response, target, { appPath, cookie, answering }, (error) => {
       this.#options.log('an app did not respond', {
         app: to.id,
         release: target.backend.release,
+        ...(target.pin.replica > 1 && { replica: target.pin.replica }),
         error: error.message,
       });
       if (response.headersSent || response.destroyed) response.destroy();
@@ -314,12 +304,12 @@ export class Gateway {
         (this.#state(app) === 'crashed' || WORTH_WAITING.has(this.#state(app)))
       );
     };
-    const release = to.release ?? this.#boundTo(request, to.id);
-    const picked = routes.pick(to.id, release);
+    const pin = to.pin ?? this.#boundTo(request, to.id);
+    const picked = routes.pick(to.id, pin);
     // While it is held nobody reads from it; only its end shows that the visitor left.
     const leave = (): void => void socket.destroy();
     socket.once('end', leave);
-    const target = picked?.backend.state === 'ready' ? picked : await routes.whenReady(to.id, release, HOLD_MS, worth);
+    const target = picked?.backend.state === 'ready' ? picked : await routes.whenReady(to.id, pin, HOLD_MS, worth);
     socket.off('end', leave);
     if (socket.destroyed) return;
     if (target === undefined && routes.left) return this.#options.again?.upgradeAgain(request, socket, head);
@@ -368,9 +358,9 @@ export class Gateway {
     });
   }
 
-  /** Returns the release of the page that asks, where its address does not say so. */
-  #boundTo(request: IncomingMessage, id: string): number | undefined {
-    return releaseFromReferer(request, id, this.#options.basePath) ?? releaseFromCookie(request, id);
+  /** Returns the process of the page that asks, where its address does not say so. */
+  #boundTo(request: IncomingMessage, id: string): Pin | undefined {
+    return pinFromReferer(request, id, this.#options.basePath) ?? pinFromCookie(request, id);
   }
 
   /** Returns whether a request does not come from another origin's page. */
@@ -408,14 +398,14 @@ export class Gateway {
 }
 
 /** Returns the URL to redirect to; undefined if the requested one is right. */
-function movedTo(request: IncomingMessage, { release, rest }: AppRequest): string | undefined {
+function movedTo(request: IncomingMessage, { pin, rest }: AppRequest): string | undefined {
   // The address of a release is for what its pages ask: Streamlit would take it for a page of the app, and find none.
   // A frame may show what is not a page, such as a file of an `st.App`.
-  if (release !== undefined && isNavigation(request, rest) && (rest === '' || !isFramed(request)))
+  if (pin !== undefined && isNavigation(request, rest) && (rest === '' || !isFramed(request)))
     return rest === '' ? '/' : rest;
   // Streamlit's page names its files relative to a folder, so the app's own path must be one.
   if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
-  return release === undefined ? '/' : `/~${release}/`;
+  return pin === undefined ? '/' : `/~${pinText(pin)}/`;
 }
 
 /** States that will soon be "running". */

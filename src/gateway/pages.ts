@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ask } from '../lib/ask.js';
 import { findRelease, type App } from '../domain/app/app.js';
+import { parsePin, PIN, pinText, type Pin } from '../domain/app/pin.js';
 import { parseRoute, withoutBase } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
@@ -13,7 +14,7 @@ const ASK_MS = 5_000;
 
 /** Paths below an app that are Streamlit's own and never pages; a page may be called `media`, though, or `auth`. */
 const NO_PAGE =
-  /^\/((_stcore|app\/static|oauth2callback|~\d+)(\/|$)|(media|component|static)\/.|auth\/(login|logout)$)/;
+  /^\/((_stcore|app\/static|oauth2callback|~\d+(-\d+)?)(\/|$)|(media|component|static)\/.|auth\/(login|logout)$)/;
 
 export interface AppPagesOptions {
   apps: AppStore;
@@ -28,7 +29,7 @@ export interface AppPagesOptions {
   words: (headers: IncomingHttpHeaders) => Promise<string>;
 }
 
-/** Serves the pages of apps: bound to a release, and available before the process. */
+/** Serves the pages of apps: bound to a process, and available before it. */
 export class AppPages {
   readonly #options: AppPagesOptions;
 
@@ -54,7 +55,8 @@ export class AppPages {
     if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
     const { basePath, module, stay } = this.#options;
     const words = await this.#options.words(headers);
-    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module, stay, words });
+    const pin = target?.pin ?? { release: number, replica: 1 };
+    return bindPage({ frontend, basePath, app: app.id, name: app.name, pin, module, stay, words });
   }
 
   /** Returns whether new visitors' pages bind themselves to their release, each tab by itself. */
@@ -121,25 +123,25 @@ export function isFramed(request: IncomingMessage): boolean {
 }
 
 /**
- * Returns the release whose file asks for something, such as the page of a component that builds addresses from that of
+ * Returns the process whose file asks for something, such as the page of a component that builds addresses from that of
  * the app, or a stylesheet.
  */
-export function releaseFromReferer({ headers }: IncomingMessage, app: string, basePath: string): number | undefined {
+export function pinFromReferer({ headers }: IncomingMessage, app: string, basePath: string): Pin | undefined {
   const url = parseUrl(headers.referer ?? '');
   if (url === undefined) return undefined;
   const route = parseRoute(withoutBase(url.pathname, basePath));
-  return route.kind === 'app' && route.id === app ? route.release : undefined;
+  return route.kind === 'app' && route.id === app ? route.pin : undefined;
 }
 
-/** Returns the release in an older Streamlit's cookie, which binds all tabs of a browser at once. */
-export function releaseFromCookie(request: IncomingMessage, app: string): number | undefined {
-  const match = new RegExp(`(?:^|;\\s*)${cookieFor(app)}=([1-9][0-9]{0,8})(?:;|$)`).exec(request.headers.cookie ?? '');
-  return match?.[1] === undefined ? undefined : Number(match[1]);
+/** Returns the process in an older Streamlit's cookie, which binds all tabs of a browser at once. */
+export function pinFromCookie(request: IncomingMessage, app: string): Pin | undefined {
+  const match = new RegExp(`(?:^|;\\s*)${cookieFor(app)}=(${PIN})(?:;|$)`).exec(request.headers.cookie ?? '');
+  return parsePin(match?.[1] ?? '');
 }
 
-/** Returns the cookie that binds a browser to a release, for a Streamlit that cannot bind a tab. */
-export function releaseCookie(app: string, appPath: string, release: number): string {
-  return `${cookieFor(app)}=${release}; Path=${appPath}; SameSite=Lax; HttpOnly`;
+/** Returns the cookie that binds a browser to a process, for a Streamlit that cannot bind a tab. */
+export function pinCookie(app: string, appPath: string, pin: Pin): string {
+  return `${cookieFor(app)}=${pinText(pin)}; Path=${appPath}; SameSite=Lax; HttpOnly`;
 }
 
 function cookieFor(app: string): string {

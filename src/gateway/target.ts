@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import type { Pin } from '../domain/app/pin.js';
 import type { ProcessState } from '../domain/app/process.js';
 import type { Address } from '../lib/address.js';
 import { Deadline } from '../lib/deadline.js';
@@ -6,6 +7,8 @@ import { Deadline } from '../lib/deadline.js';
 /** A process, for the gateway; its address and state can change at any time. */
 export interface Backend {
   readonly release: number;
+  /** Which replica of the release it is; omitted = the first. */
+  readonly replica?: number;
   readonly address: Address;
   readonly state: ProcessState;
 }
@@ -20,6 +23,9 @@ export interface RelayedUse {
   /** The last visit, in ms since 1970; 0 = none. */
   visitedAt: number;
 }
+
+/** How long a page that was handed out counts although its WebSocket is not open yet, in ms. */
+const EXPECTED_MS = 10_000;
 
 const NO_USE: RelayedUse = { claims: 0, sockets: 0, lastActivity: 0, visitedAt: 0 };
 
@@ -37,17 +43,34 @@ export class Target {
   #lastSocketAt: number;
   #lastActivity = Date.now();
   #visitedAt = 0;
+  /** True once a page may be pinned to it. */
+  wasUsed: boolean;
+  /** When pages were handed out whose WebSockets are not open yet, in ms since 1970. */
+  #expected: number[] = [];
   #relayed = NO_USE;
 
   /** @param socketsUntil when the WebSockets of an earlier server to it ended; undefined for a process that had none */
   constructor(backend: Backend, socketsUntil?: Date) {
     this.backend = backend;
     this.#lastSocketAt = socketsUntil?.getTime() ?? 0;
+    this.wasUsed = socketsUntil !== undefined;
   }
 
   /** The number of requests and WebSockets in progress. */
   get claims(): number {
     return this.#claims.size + this.#relayed.claims;
+  }
+
+  /** The process that its pages are pinned to. */
+  get pin(): Pin {
+    const { release, replica = 1 } = this.backend;
+    return { release, replica };
+  }
+
+  /** The number of open WebSockets, and of those that pages will open in a moment. */
+  get load(): number {
+    const since = Date.now() - EXPECTED_MS;
+    return this.sockets + this.#expected.filter((at) => at > since).length;
   }
 
   /** The number of open WebSockets: one for each open page. */
@@ -68,6 +91,13 @@ export class Target {
   /** The same, but 0 until the first visit: a process that starts has not been visited. */
   get visitedAt(): number {
     return Math.max(this.#visitedAt, this.#relayed.visitedAt);
+  }
+
+  /** Counts a page that is handed out, until its WebSocket opens: of many at once, not all must go to one process. */
+  expect(): void {
+    const since = Date.now() - EXPECTED_MS;
+    this.#expected = [...this.#expected.filter((at) => at > since), Date.now()];
+    this.wasUsed = true;
   }
 
   /** Records activity. */
@@ -94,6 +124,7 @@ export class Target {
   claim(): () => void {
     const claim = Symbol();
     this.#claims.add(claim);
+    this.wasUsed = true;
     return () => {
       if (this.#claims.delete(claim)) this.#tell();
     };
@@ -102,6 +133,7 @@ export class Target {
   /** Counts an open WebSocket. @param end closes it */
   hold(end: () => void): () => void {
     this.#sockets.add(end);
+    this.#expected.shift();
     return () => {
       if (!this.#sockets.delete(end)) return;
       this.#lastSocketAt = Date.now();

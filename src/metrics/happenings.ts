@@ -25,7 +25,7 @@ export type Seen = Pick<AppProcess, 'state' | 'restarts' | 'release' | 'lastExit
 
 export interface HappeningsOptions {
   store: Pick<AppStore, 'list' | 'find' | 'subscribe'>;
-  serving: { subscribe: Serving['subscribe']; process(app: string): Seen | undefined };
+  serving: { subscribe: Serving['subscribe']; processes(app: string): readonly Seen[] };
   /** A clock that is never put back, in ms. */
   clock?: () => number;
 }
@@ -113,8 +113,10 @@ export class Happenings {
 
   /** @param quiet true for what was there before */
   #look(app: string, quiet: boolean): void {
-    const process = this.#options.serving.process(app);
-    if (process === undefined) return;
+    for (const process of this.#options.serving.processes(app)) this.#lookAt(app, process, quiet);
+  }
+
+  #lookAt(app: string, process: Seen, quiet: boolean): void {
     const { state, restarts, release } = process;
     const before = this.#processes.get(process) ?? { state: 'starting', restarts: 0 };
     this.#processes.set(process, { state, restarts });

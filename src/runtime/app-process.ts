@@ -40,6 +40,7 @@ export class AppProcess {
   #instance: Instance | undefined;
   #watch: InstanceWatch | undefined;
   #address = NOWHERE;
+  #replica: number;
   #key: string = randomUUID().slice(0, 8);
   #startedAt = new Date(0);
   /** The same by the clock that only goes forward. */
@@ -56,6 +57,7 @@ export class AppProcess {
 
   constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
     this.spec = spec;
+    this.#replica = spec.replica ?? 1;
     this.#runtime = runtime;
     if (spec.port !== undefined) this.#lease = runtime.lease(spec.port === 'any' ? undefined : spec.port);
     this.#changed = changed;
@@ -63,6 +65,10 @@ export class AppProcess {
 
   get release(): number {
     return this.spec.release;
+  }
+  /** Which replica of the release it is: 1, 2, 3 … */
+  get replica(): number {
+    return this.#replica;
   }
   get state(): ProcessState {
     return this.#state;
@@ -113,6 +119,7 @@ export class AppProcess {
     if (this.#instance === undefined) return undefined;
     return {
       release: this.release,
+      ...(this.#replica > 1 && { replica: this.#replica }),
       ...this.#instance.record,
       ...(this.port !== undefined && { port: this.port }),
       key: this.#key,
@@ -149,6 +156,7 @@ export class AppProcess {
       return false;
     }
     this.#key = processKey(record);
+    this.#replica = record.replica ?? 1;
     this.#state = 'starting';
     this.#own(instance, new Date(record.startedAt));
     return true;
@@ -201,6 +209,11 @@ export class AppProcess {
     if ((await this.#lease?.wasLost(this.spec.log)) !== true) return false;
     await this.#say(`port ${this.port} was taken by another program; trying another`);
     return true;
+  }
+
+  /** Makes it another replica: it has lost its pages, and must not be taken for the one that had them. */
+  renumber(replica: number): void {
+    this.#replica = replica;
   }
 
   /** From now on, it is restarted whenever it ends by itself. */
@@ -408,6 +421,7 @@ export class AppProcess {
 
   /** Logs for people. A log that cannot be written (a full disk) must not end an app. */
   async #say(text: string): Promise<void> {
-    await this.spec.log.append(text).catch(() => undefined);
+    const name = this.#replica > 1 ? `replica ${this.#replica}: ` : '';
+    await this.spec.log.append(`${name}${text}`).catch(() => undefined);
   }
 }

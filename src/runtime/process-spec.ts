@@ -6,6 +6,8 @@ import type { Instance } from './runtime.js';
 export interface ProcessSpec {
   app: string;
   release: number;
+  /** Which replica of the release it is at first; omitted = the first. */
+  replica?: number;
   /** argv of the interpreter, which reads on stdin what to run. */
   command: readonly string[];
   /** argv of what the interpreter runs. */

@@ -68,9 +68,17 @@ export interface ProcessesOptions {
   config: Pick<ProcessConfig, 'prepare' | 'vars'>;
 }
 
-/** Creates the process of a release: decides what it runs, where, and with which environment. */
+/** What else is known of a process that is prepared. */
+export interface PrepareOptions {
+  replica?: number;
+  ahead?: ProcessSpec['ahead'];
+}
+
+/** Creates the processes of releases: decides what they run, where, and with which environment. */
 export class Processes {
   readonly #options: ProcessesOptions;
+  /** The logs of releases that have processes: two objects for one file would both rotate it. */
+  readonly #logs = new Map<string, WeakRef<LogFile>>();
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -78,14 +86,15 @@ export class Processes {
 
   /**
    * Creates a process of a release, without starting it.
-   * @param ahead finds what was started for it by `startAhead`
+   * @param options.replica which replica of the release it is; the first unless given
+   * @param options.ahead finds what was started for it by `startAhead`
    * @throws Refusal where the release was never built
    */
   async prepare(
     app: string,
     release: Release,
     changed: ProcessListener,
-    ahead?: ProcessSpec['ahead'],
+    { replica = 1, ahead }: PrepareOptions = {},
   ): Promise<AppProcess> {
     const { store, paths, runtime, basePath, launcher, confines, memoryLimitMb, startLimitMs } = this.#options;
     const { memory, tasks, cpu } = this.#limits(release.memoryLimitMb ?? memoryLimitMb);
@@ -99,21 +108,22 @@ export class Processes {
       {
         app,
         release: release.number,
+        replica,
         command: launchCommand(pythonOf(environment), launcher, app),
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
         // An in-place app belongs to the operator and keeps its rights.
         ...(release.folder === undefined && confines && { confines: () => confines(app, environment, release.cage) }),
         environment: (at) => this.#environment(app, release, environment, at),
-        // People look for an app in place where its config.json says.
-        port: release.folder === undefined ? undefined : (place()?.port ?? 'any'),
+        // People look for an app in place where its config.json says, which only one process can be.
+        port: release.folder === undefined ? undefined : ((replica === 1 ? place()?.port : undefined) ?? 'any'),
         restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
         memoryLimit: memory,
         taskLimit: tasks,
         cpuLimit: cpu,
-        log: new LogFile(paths.runLog(app, release.number)),
+        log: this.#log(paths.runLog(app, release.number)),
         ...(ahead && { ahead }),
       },
       runtime,
@@ -137,6 +147,15 @@ export class Processes {
     const { number: release } = expected;
     const limits = this.#limits(this.#options.memoryLimitMb);
     return runtime.begin({ app, release, command, cwd: folder, environment, confines, limits, listener: true });
+  }
+
+  #log(path: string): LogFile {
+    const known = this.#logs.get(path)?.deref();
+    if (known !== undefined) return known;
+    for (const [other, log] of this.#logs) if (log.deref() === undefined) this.#logs.delete(other);
+    const log = new LogFile(path);
+    this.#logs.set(path, new WeakRef(log));
+    return log;
   }
 
   /** @param memoryMb 0 = no limit */

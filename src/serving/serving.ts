@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
-import { processKey, type ProcessRecord } from '../domain/app/process.js';
+import { processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
+import { replicasOf } from '../domain/app/replicas.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { Background } from '../lib/background.js';
 import { Slots } from '../lib/slots.js';
+import { Turns } from '../lib/turns.js';
 import { Target, type RelayedUse } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess } from '../runtime/app-process.js';
@@ -43,15 +45,35 @@ interface Served {
   target: Target;
 }
 
+/** A process that was adopted, and the release that it runs. */
+interface Adopted {
+  process: AppProcess;
+  release: Release;
+}
+
+/** A replica of the live release, for people. */
+export interface Replica {
+  process: AppProcess;
+  /** The number of pages that are open on it. */
+  sessions: number;
+  /** True where it gets no new pages, and ends once it has none. */
+  draining: boolean;
+}
+
 /**
  * Knows which processes run for each app, and keeps the gateway's routes and the records on disk in agreement with them. The
- * live release's process is kept running; an older one is kept until its pages are closed.
+ * live release's processes are kept running; older ones are kept until their pages are closed.
  */
 export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners = new Set<(app: string) => void>();
-  readonly #live = new Map<string, Served>();
+  /** The replicas of each live release, by their numbers. */
+  readonly #live = new Map<string, Served[]>();
   readonly #draining = new Map<string, Set<Served>>();
+  /** The highest number of a replica of each live release. */
+  readonly #highest = new Map<string, { release: number; replica: number }>();
+  /** What changes the number of replicas of an app happens one after the other. */
+  readonly #scaling = new Turns();
   readonly #background: Background;
   /** The apps with processes of an earlier server that are not all known yet. */
   readonly #adopting = new Set<string>();
@@ -77,9 +99,26 @@ export class Serving {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The live release's process. */
+  /** The live release's process: of several, the one that is nearest to serving. */
   process(app: string): AppProcess | undefined {
-    return this.#live.get(app)?.process;
+    const all = this.processes(app);
+    const order: readonly ProcessState[] = ['ready', 'starting', 'crashed', 'stopped'];
+    return order.flatMap((state) => all.find((process) => process.state === state) ?? [])[0];
+  }
+
+  /** All processes of the live release that take new pages. */
+  processes(app: string): AppProcess[] {
+    return this.#servedLive(app).map(({ process }) => process);
+  }
+
+  /** The processes of the live release with their pages, also those that end once they have none. */
+  replicas(app: string): Replica[] {
+    const live = this.#servedLive(app);
+    const release = live[0]?.process.release;
+    const draining = [...(this.#draining.get(app) ?? [])].filter(({ process }) => process.release === release);
+    return [...live, ...draining].sort(byReplica).map((one) => {
+      return { process: one.process, sessions: one.target.sockets, draining: !live.includes(one) };
+    });
   }
 
   /** The numbers of the older releases that still have open pages. */
@@ -89,42 +128,59 @@ export class Serving {
 
   /** How many pages are open on each release that has a process. */
   openPages(app: string): Map<number, number> {
-    const live = this.#live.get(app);
     const pages = new Map<number, number>();
-    for (const { process, target } of [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])]) {
+    for (const { process, target } of [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])]) {
       pages.set(process.release, (pages.get(process.release) ?? 0) + target.sockets);
     }
     return pages;
   }
 
   /**
-   * Prepares a process of a release, without starting it.
-   * @param ahead finds the interpreter that was started for it ahead
+   * Prepares processes of a release, without starting them.
+   * @param count how many
+   * @param options.after the number of the replica before the first of them; 0 unless given
+   * @param options.ahead finds the interpreter that was started for the first of them ahead
    * @throws Refusal where the release was never built
    */
-  async prepare(app: string, release: Release, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
-    return this.#options.processes.prepare(app, release, (process) => this.#changed(app, process), ahead);
+  async prepare(
+    app: string,
+    release: Release,
+    count: number,
+    { after = 0, ahead }: { after?: number; ahead?: ProcessSpec['ahead'] } = {},
+  ): Promise<AppProcess[]> {
+    const changed = (process: AppProcess): void => this.#changed(app, process);
+    return Promise.all(
+      Array.from({ length: count }, (_, at) => {
+        const options = { replica: after + at + 1, ...(at === 0 && ahead && { ahead }) };
+        return this.#options.processes.prepare(app, release, changed, options);
+      }),
+    );
   }
 
   /**
-   * Makes a running process the live one: the record is written, then the route is swapped in one assignment. The previous
-   * process drains if it belongs to another release, and ends if it belongs to the same one.
+   * Makes running processes the live ones: the record is written, then the route is swapped in one assignment. The previous
+   * processes drain if they belong to another release, and end if they belong to the same one.
    * @param record returns the app's new record, given the newest one
    */
-  async goLive(app: string, process: AppProcess, record: (app: App) => App): Promise<void> {
+  async goLive(app: string, processes: readonly AppProcess[], record: (app: App) => App): Promise<void> {
     const { store, routes } = this.#options;
-    const target = new Target(process);
-    await store.update(app, (current) => withProcess(record(current), process.record));
+    const served = processes.map((process) => ({ process, target: new Target(process) }));
+    await store.update(app, (current) => withProcesses(record(current), processes));
     // Nothing else can run until the next await: what was live is known, and has an owner again.
-    const before = this.#live.get(app);
-    routes.swap(app, target);
-    this.#live.set(app, { process, target });
-    process.keep();
-    if (before !== undefined) {
-      if (before.process.release === process.release) this.#background.own(this.#replace(app, before));
-      else this.#drain(app, before);
-    }
+    const live = this.#servedLive(app);
+    const release = served[0]?.process.release;
+    const replaced = [...live, ...(this.#draining.get(app) ?? [])].filter((one) => one.process.release === release);
+    routes.swap(
+      app,
+      served.map(({ target }) => target),
+    );
+    this.#setLive(app, served);
+    for (const process of processes) process.keep();
+    for (const before of replaced) this.#background.own(this.#replace(app, before));
+    for (const before of live) if (!replaced.includes(before)) this.#drain(app, before);
     this.#background.own(this.record(app));
+    // Their number may have been changed while they were starting.
+    this.#background.own(this.scale(app), { app });
     await this.#link(app);
   }
 
@@ -134,18 +190,77 @@ export class Serving {
    * @throws Refusal where the app has no release to run
    */
   async start(app: App, options: { inTurn?: boolean } = {}): Promise<void> {
-    const before = this.#live.get(app.id);
-    // A crashed process is restarted at once, without waiting for its backoff.
-    if (before !== undefined) return before.process.retry();
+    const before = this.processes(app.id);
+    if (before.length > 0) {
+      // A crashed process is restarted at once, without waiting for its backoff.
+      for (const process of before) process.retry();
+      if (before.length !== replicasOf(app)) this.#background.own(this.scale(app.id), { app: app.id });
+      return;
+    }
     const release = findRelease(app, app.live);
     if (release === undefined) {
       throw nothingDeployed(app.id);
     }
-    const process = await this.prepare(app.id, release);
+    const processes = await this.prepare(app.id, release, replicasOf(app));
     // Another start is in progress, the app was stopped or is being removed, or the server ends: nobody would end the process.
     if (this.#isClosed || this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
-    this.#serve(app.id, process);
-    this.#background.own(options.inTurn === true ? this.#starts.take(app.id, () => process.run()) : process.run());
+    this.#serve(app.id, processes);
+    // The first of them serves sooner where it has the machine to itself.
+    const run = async (): Promise<void> => {
+      const [first, ...others] = processes;
+      await first?.run();
+      await Promise.all(others.map((process) => process.run()));
+    };
+    this.#background.own(options.inTurn === true ? this.#starts.take(app.id, run) : run());
+  }
+
+  /**
+   * Makes as many processes of the live release run as are wanted. New ones get pages once they serve; where there are too
+   * many, the last ones get no more pages, and end as those of an older release do. Does nothing for an app that does not run.
+   * @throws Refusal if one of the new ones does not start; those that run go on
+   */
+  async scale(app: string): Promise<void> {
+    const work = this.#scaling.take(app, () => this.#scale(app));
+    // It has an owner also where its caller is gone, whom its failure is told.
+    this.#background.own(work.catch(() => undefined));
+    await work;
+  }
+
+  async #scale(app: string): Promise<void> {
+    const record = this.#options.store.find(app);
+    const live = this.#servedLive(app);
+    const release = record === undefined ? undefined : findRelease(record, record.live);
+    const isCurrent = (): boolean => {
+      const now = this.#options.store.find(app);
+      const runs = now?.wanted === 'running' && !now.asleep && !this.#isClosed;
+      return runs && this.processes(app)[0]?.release === release?.number;
+    };
+    if (record === undefined || release === undefined || live.length === 0 || !isCurrent()) return;
+    const wanted = replicasOf(record);
+    if (live.length === wanted) return;
+    for (const served of live.slice(wanted)) {
+      this.#options.routes.drainBehind(app, served.target);
+      this.#drain(app, served);
+    }
+    if (live.length < wanted) {
+      const after = this.#highestOf(app, release.number);
+      const processes = await this.prepare(app, release, wanted - live.length, { after });
+      try {
+        await startAll(processes, this.#closed.signal);
+        if (!isCurrent()) throw new Overtaken();
+      } catch (error) {
+        await Promise.all(processes.map((process) => process.stop()));
+        if (error instanceof Overtaken || this.#isClosed) return;
+        throw error;
+      }
+      for (const process of processes) {
+        const served = { process, target: new Target(process) };
+        this.#setLive(app, [...this.#servedLive(app), served]);
+        this.#options.routes.join(app, served.target);
+        process.keep();
+      }
+    }
+    await this.record(app);
   }
 
   /** Lets an app that waits for its turn to start be the next: somebody visits it. */
@@ -157,60 +272,81 @@ export class Serving {
   async adopt(app: App): Promise<void> {
     this.#adopting.add(app.id);
     try {
-      for (const record of app.processes) {
-        try {
-          await this.#adoptOne(app, record);
-        } catch (error) {
-          this.#options.logger.warn({ app: app.id, err: error }, 'an app process could not be adopted');
-          // Nobody knows it any more.
-          this.#background.own(this.#sweepForSure(app.id, record), { app: app.id });
-        }
-      }
+      const adopted = await Promise.all(app.processes.map((record) => this.#adoptOne(app, record)));
+      // All in one tick: the pages of one process must not be sent to another one that was adopted sooner.
+      await this.#takeUp(
+        app,
+        adopted.filter((one) => one !== undefined),
+      );
     } finally {
       this.#adopting.delete(app.id);
     }
     await this.record(app.id);
   }
 
-  async #adoptOne(app: App, record: ProcessRecord): Promise<void> {
-    const release = findRelease(app, record.release);
-    const process =
-      release === undefined || this.#options.paths.environmentOf(release) === undefined
-        ? undefined
-        : await this.prepare(app.id, release);
-    if (release === undefined || process === undefined || !(await process.adopt(record)))
-      return this.#sweep(app.id, record);
-    await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
-    const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
-    if (live) {
-      this.#serve(app.id, process, new Date());
-      this.#background.own(process.run());
-    } else if (release.state === 'draining' && app.wanted === 'running') {
+  async #adoptOne(app: App, record: ProcessRecord): Promise<Adopted | undefined> {
+    if (record.release === app.live) this.#countReplica(app.id, record.release, record.replica ?? 1);
+    try {
+      const release = findRelease(app, record.release);
+      const [process] =
+        release === undefined || this.#options.paths.environmentOf(release) === undefined
+          ? []
+          : await this.prepare(app.id, release, 1);
+      if (release === undefined || process === undefined || !(await process.adopt(record))) {
+        await this.#sweep(app.id, record);
+        return undefined;
+      }
+      await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
+      return { process, release };
+    } catch (error) {
+      this.#options.logger.warn({ app: app.id, err: error }, 'an app process could not be adopted');
+      // Nobody knows it any more.
+      this.#background.own(this.#sweepForSure(app.id, record), { app: app.id });
+      return undefined;
+    }
+  }
+
+  /** Gives adopted processes their routes: those of the live release first, as many as are wanted. */
+  async #takeUp(app: App, adopted: readonly Adopted[]): Promise<void> {
+    const isWanted = app.wanted === 'running';
+    const live = adopted
+      .filter(({ release }) => isWanted && release.number === app.live)
+      .filter(({ process: { replica } }, at, all) => all.findIndex((one) => one.process.replica === replica) === at)
+      .sort(byReplica);
+    const wanted = this.#live.has(app.id) ? [] : live;
+    const serving = wanted.slice(0, replicasOf(app));
+    const rest = adopted.filter((one) => !serving.includes(one));
+    const drains = (one: Adopted): boolean => isWanted && (one.release.state === 'draining' || wanted.includes(one));
+    if (serving.length > 0)
+      this.#serve(
+        app.id,
+        serving.map(({ process }) => process),
+        new Date(),
+      );
+    for (const { process } of serving) this.#background.own(process.run());
+    for (const { process } of rest.filter(drains)) {
       this.#background.own(process.whenReady().catch(() => undefined));
       // Its pages lost their connections with the earlier server and will reconnect in a moment.
       const served = { process, target: new Target(process, new Date()) };
       this.#options.routes.drainBehind(app.id, served.target);
       this.#drain(app.id, served);
-    } else {
-      await process.stop();
     }
+    await Promise.all(rest.filter((one) => !drains(one)).map(({ process }) => process.stop()));
   }
 
-  /** Starts a new process of the live release beside the old one, which serves until the new one is ready. */
+  /** Starts new processes of the live release beside the old ones, which serve until the new ones are ready. */
   async restart(app: App): Promise<void> {
     const release = findRelease(app, app.live);
-    const before = this.#live.get(app.id);
-    if (before === undefined || release === undefined) return this.start(app);
-    const process = await this.prepare(app.id, release);
+    if (!this.#live.has(app.id) || release === undefined) return this.start(app);
+    const processes = await this.prepare(app.id, release, replicasOf(app));
     try {
-      await process.start();
-      await process.whenReady();
-      await this.goLive(app.id, process, (current) => {
+      await startAll(processes);
+      await this.goLive(app.id, processes, (current) => {
         if (this.#isClosed || current.live !== release.number || current.wanted !== 'running') throw new Overtaken();
         return current;
       });
     } catch (error) {
-      await process.stop();
+      await Promise.all(processes.map((process) => process.stop()));
       // A deploy has made a newer release live in the meantime, with a new process, or the server ends.
       if (!(error instanceof Overtaken)) throw error;
     }
@@ -224,8 +360,7 @@ export class Serving {
 
   /** Stops every process of an app. */
   async stop(app: string): Promise<void> {
-    const live = this.#live.get(app);
-    const all = [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])];
+    const all = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])];
     await Promise.all(all.map((served) => this.#end(app, served)));
   }
 
@@ -279,7 +414,7 @@ export class Serving {
   }
 
   *#all(): Iterable<Served> {
-    yield* this.#live.values();
+    for (const all of this.#live.values()) yield* all;
     for (const set of this.#draining.values()) yield* set;
   }
 
@@ -294,17 +429,63 @@ export class Serving {
     });
   }
 
-  /** @param socketsUntil when its pages lost their connections; undefined if it has none */
-  #serve(app: string, process: AppProcess, socketsUntil?: Date): void {
-    const target = new Target(process, socketsUntil);
-    this.#live.set(app, { process, target });
-    this.#options.routes.swap(app, target);
+  #servedLive(app: string): readonly Served[] {
+    return this.#live.get(app) ?? [];
+  }
+
+  #setLive(app: string, served: readonly Served[]): void {
+    if (served.length === 0) this.#live.delete(app);
+    else this.#live.set(app, [...served].sort(byReplica));
+    for (const { process } of served) this.#countReplica(app, process.release, process.replica);
+  }
+
+  /** Notes the number of a replica: none is used twice, or pages of the one could be sent to the other. */
+  #countReplica(app: string, release: number, replica: number): void {
+    this.#highest.set(app, { release, replica: Math.max(this.#highestOf(app, release), replica) });
+  }
+
+  #highestOf(app: string, release: number): number {
+    const known = this.#highest.get(app);
+    return known?.release === release ? known.replica : 0;
+  }
+
+  /** @param socketsUntil when their pages lost their connections; undefined if they have none */
+  #serve(app: string, processes: readonly AppProcess[], socketsUntil?: Date): void {
+    const served = processes.map((process) => ({ process, target: new Target(process, socketsUntil) }));
+    this.#setLive(app, served);
+    this.#options.routes.swap(
+      app,
+      served.map(({ target }) => target),
+    );
+  }
+
+  /** Removes a process from those that take new pages. */
+  #unlist(app: string, served: Served): void {
+    const live = this.#servedLive(app);
+    if (live.includes(served))
+      this.#setLive(
+        app,
+        live.filter((one) => one !== served),
+      );
+  }
+
+  /** Sends the pages of a process that has crashed to others, if there are any. */
+  #lost(app: string, process: AppProcess): void {
+    const live = this.#servedLive(app);
+    const served = [...live, ...(this.#draining.get(app) ?? [])].find((one) => one.process === process);
+    if (served === undefined) return;
+    this.#options.routes.lost(app, served.target);
+    if (live.length < 2 || !live.includes(served) || !served.target.wasUsed) return;
+    // Its pages go on elsewhere, and must not come back to it once it serves again and knows nothing of them.
+    process.renumber(this.#highestOf(app, process.release) + 1);
+    served.target.wasUsed = false;
+    this.#setLive(app, live);
   }
 
   #drain(app: string, served: Served): void {
     const set = this.#draining.get(app) ?? new Set<Served>();
     this.#draining.set(app, set.add(served));
-    if (this.#live.get(app)?.process === served.process) this.#live.delete(app);
+    this.#unlist(app, served);
     this.#background.own(
       drained(served.target, this.#drainLimits(app), this.#closed.signal).then(async (over) => {
         if (over) await this.#replace(app, served);
@@ -341,7 +522,7 @@ export class Serving {
   async #end(app: string, served: Served): Promise<void> {
     const { routes, store, logger } = this.#options;
     routes.drop(app, served.target);
-    if (this.#live.get(app) === served) this.#live.delete(app);
+    this.#unlist(app, served);
     this.#draining.get(app)?.delete(served);
     served.target.close();
     await served.process.stop();
@@ -351,6 +532,7 @@ export class Serving {
   }
 
   #changed(app: string, process: AppProcess): void {
+    if (process.state === 'crashed') this.#lost(app, process);
     this.#options.routes.changed(app);
     for (const listener of this.#listeners) listener(app);
     // A process that comes back after a crash gets its secrets again.
@@ -359,9 +541,8 @@ export class Serving {
     }
     if (process.state === 'stopped') this.#watch.delete(process);
     else this.#watch.add(process);
-    const known =
-      this.#live.get(app)?.process === process ||
-      [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
+    const all = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])];
+    const known = all.some((one) => one.process === process);
     if (known && this.#options.store.find(app) !== undefined) this.#background.own(this.record(app));
   }
 
@@ -373,7 +554,7 @@ export class Serving {
     // Adopting ends with writing the record.
     if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
     await this.#options.store.note(app, (current) => {
-      const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])].flatMap((one) => one?.process ?? []);
+      const served = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])].map(({ process }) => process);
       const running = new Set(served.map((process) => process.release));
       const processes = served.flatMap((process) => process.record ?? []);
       const isOver = (one: Release): boolean => one.state === 'draining' && !running.has(one.number);
@@ -396,6 +577,21 @@ function together(one: RelayedUse, other: RelayedUse): RelayedUse {
 /** Thrown when the process of a restart is no longer needed, such as when something newer is live. */
 class Overtaken extends Error {}
 
-function withProcess(app: App, record: ProcessRecord | undefined): App {
-  return record === undefined ? app : { ...app, processes: [...app.processes, record] };
+/** Starts processes of the same release, and waits until all of them serve. @throws Refusal as soon as one does not */
+export async function startAll(processes: readonly AppProcess[], signal?: AbortSignal): Promise<void> {
+  await Promise.all(
+    processes.map(async (process) => {
+      await process.start();
+      await process.whenReady({ ...(signal && { signal }) });
+    }),
+  );
+}
+
+function byReplica(one: { process: AppProcess }, other: { process: AppProcess }): number {
+  return one.process.replica - other.process.replica;
+}
+
+function withProcesses(app: App, processes: readonly AppProcess[]): App {
+  const records = processes.flatMap(({ record }) => record ?? []);
+  return records.length === 0 ? app : { ...app, processes: [...app.processes, ...records] };
 }

@@ -87,16 +87,17 @@ export class Sleeper {
   /** While an older release has open pages, somebody is working with the app: all of it stays awake. */
   #isUnused(app: App): boolean {
     const { routes, rule } = this.#options;
-    const target = routes.live(app.id);
-    if (target?.backend.state !== 'ready' || routes.draining(app.id).length > 0) return false;
-    return maySleep(target, { ...rule, afterMs: sleepsAfterMs(app, rule.afterMs) }, Date.now());
+    const use = routes.use(app.id);
+    if (use === undefined || routes.live(app.id)?.backend.state !== 'ready') return false;
+    if (routes.draining(app.id).length > 0) return false;
+    return maySleep(use, { ...rule, afterMs: sleepsAfterMs(app, rule.afterMs) }, Date.now());
   }
 
   async #rest(id: string, may: (app: App) => boolean): Promise<void> {
     const { store, serving, routes, logger } = this.#options;
     // Checked again inside the update: a visitor may just have come.
     const app = await store.update(id, (current) =>
-      may(current) ? usedAt({ ...current, asleep: true }, routes.live(id)?.visitedAt ?? 0) : current,
+      may(current) ? usedAt({ ...current, asleep: true }, routes.use(id)?.visitedAt ?? 0) : current,
     );
     if (!app.asleep) return;
     await serving.stop(id);

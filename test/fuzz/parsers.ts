@@ -56,7 +56,7 @@ import { mayExit } from '../../src/domain/streamlit/script-exit.js';
 import { shortenTracebacks } from '../../src/domain/streamlit/traceback.js';
 import { pathOf } from '../../src/environments/local-parts.js';
 import { reasonFrom } from '../../src/environments/reasons.js';
-import { releaseFromCookie } from '../../src/gateway/pages.js';
+import { pinFromCookie } from '../../src/gateway/pages.js';
 import { cleanRequest, cleanResponse, forApp, scopeCookie } from '../../src/gateway/headers.js';
 import { isOurHost } from '../../src/gateway/hosts.js';
 import { Announcement } from '../../src/git/announcement.js';
@@ -735,7 +735,7 @@ const http: Record<string, Parser> = {
     read: (text) => {
       const base = { path: '', host: 'x', https: true };
       sessionsIn(text, base);
-      releaseFromCookie({ headers: { cookie: text } } as never, 'demo');
+      pinFromCookie({ headers: { cookie: text } } as never, 'demo');
       return !/(^|;)\s*(__Host-|__Host-Http-|__Secure-)?streamlit_host_session\s*=/.test(forApp(text) ?? '');
     },
     tokens: [...COOKIES, `streamlit_host_session=${'x'.repeat(43)}`, 'streamlit_host_release_demo=1'],

@@ -134,7 +134,7 @@ beforeEach(() => {
   upstream.upgrades = 0;
   backend = { release: 1, address: { host: '127.0.0.1', port: upstream.port }, state: 'ready' };
   target = new Target(backend);
-  routes.swap(app.id, target);
+  routes.swap(app.id, [target]);
 });
 
 // Whatever a failed test left open must not be the next one's trouble.
@@ -773,7 +773,7 @@ test('responses in progress finish while the next release takes over, which gets
     state: 'ready',
   });
   try {
-    routes.swap(app.id, fresh);
+    routes.swap(app.id, [fresh]);
     expect((await ask('/apps/demo/x')).body.toString()).toBe('new release');
     let idle = false;
     const waited = target.whenIdle(10_000).then(() => (idle = true));

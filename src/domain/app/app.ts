@@ -45,6 +45,8 @@ export const appSchema = z.object({
   sleepAfterMinutes: z.number().nonnegative().optional(),
   /** For how long (minutes) an older release is kept for its open pages; not there = as the server's settings say. */
   drainLimitMinutes: z.number().nonnegative().optional(),
+  /** How many processes its live release has; not there = one. */
+  replicas: z.number().int().positive().optional(),
   /** The request headers that reach it in addition to those that reach every app, in lower case. */
   requestHeaders: z.array(z.string()).optional(),
   /** True where other branches that are pushed get previews; not there = as the server's settings say. */

@@ -10,6 +10,8 @@ export type ProcessState = (typeof processStates)[number];
 /** A running process in its app's record: enough to find it again after a restart of the server. */
 export const processSchema = z.object({
   release: z.number().int().positive(),
+  /** Which replica of the release it is; not there = the first. */
+  replica: z.number().int().positive().optional(),
   /** Which runtime runs it. Older servers did not say: all that they ran were processes of this machine. */
   runtime: z.string().default('process'),
   /** Where it is a process of this machine, as are all of the runtime `process`. */

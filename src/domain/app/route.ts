@@ -1,5 +1,8 @@
 import { APP_ID } from './app.js';
+import { parsePin, PIN, type Pin } from './pin.js';
 import { parseUrl } from '../../lib/parse-url.js';
+
+const APP = new RegExp(`^/apps/([^/]+)(?:/~(${PIN})(?=/|$))?(.*)$`, 's');
 
 /** Where a request path leads. */
 export type Route =
@@ -7,9 +10,9 @@ export type Route =
   | {
       kind: 'app';
       id: string;
-      /** The release that the page is pinned to, from `/~<n>`. */
-      release: number | undefined;
-      /** What follows the id (and the release): empty or beginning with "/"; still percent-encoded. */
+      /** The process that the page is pinned to, from `/~<release>` or `/~<release>-<replica>`. */
+      pin: Pin | undefined;
+      /** What follows the id (and the pin): empty or beginning with "/"; still percent-encoded. */
       rest: string;
     }
   | { kind: 'static'; key: string; file: string }
@@ -28,10 +31,10 @@ export function parseRoute(path: string): Route {
   if (file !== null) return { kind: 'static', key: file[1] ?? '', file: file[2] ?? '' };
   if (path.startsWith('/_streamlit')) return { kind: 'nowhere' };
   if (path !== '/apps' && !path.startsWith('/apps/')) return { kind: 'web' };
-  const app = /^\/apps\/([^/]+)(?:\/~([1-9][0-9]{0,8})(?=\/|$))?(.*)$/s.exec(path);
+  const app = APP.exec(path);
   const id = app?.[1] ?? '';
   if (!APP_ID.test(id)) return { kind: 'nowhere' };
-  return { kind: 'app', id, release: app?.[2] === undefined ? undefined : Number(app[2]), rest: app?.[3] ?? '' };
+  return { kind: 'app', id, pin: parsePin(app?.[2] ?? ''), rest: app?.[3] ?? '' };
 }
 
 /**

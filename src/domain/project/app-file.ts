@@ -2,6 +2,7 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
+import { replicasSchema } from '../app/replicas.js';
 import { tagsSchema } from '../app/tags.js';
 import { appCageSchema } from './app-cage.js';
 import { DEPENDENCY_FILES, isPathWithin, listOf, plainPath } from './layout.js';
@@ -64,6 +65,11 @@ export const appFileSchema = z.strictObject({
     .boolean('must be true or false')
     .optional()
     .describe('Whether to hide the app from the gallery. Anyone with the link can still open it.'),
+  replicas: replicasSchema
+    .optional()
+    .describe(
+      'How many processes run the app; each keeps the sessions of its own pages. Default: 1, or what was set by "scale".',
+    ),
   check: z
     .strictObject(
       {

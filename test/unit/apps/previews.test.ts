@@ -89,7 +89,7 @@ it('a visit to a preview is recorded at most once an hour, and the start of its 
   const id = await used('shop--visited', 15 * DAY);
   const started = await used('shop--started', 15 * DAY);
   for (const each of [id, started])
-    routes.swap(each, new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' }));
+    routes.swap(each, [new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' })]);
   routes.live(id)?.touch();
   await open(14 * DAY).look();
   expect(ids()).toEqual(['shop', id]);

@@ -27,11 +27,12 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 function mender(): Mender {
   const serving: MenderOptions['serving'] = {
-    process: (id) => (running.has(id) ? ({} as never) : undefined),
+    processes: (id) => (running.has(id) ? [{} as never] : []),
     record: async (id) => {
       if (id === broken) throw new Error('no room');
       steps.push(`record ${id}`);
     },
+    scale: async (id) => void steps.push(`scale ${id}`),
     start: async ({ id }) => void running.add((steps.push(`start ${id}`), id)),
   };
   return new Mender({

@@ -24,3 +24,18 @@ it('a deploy that starts over counts its first phase again', () => {
   }
   expect(phases.list()).toEqual([{ name: 'checkout', ms: 100 }]);
 });
+
+it('a phase that goes on is the last one, with the time that it took before', () => {
+  let now = 0;
+  const phases = new Phases(() => now);
+  phases.begin('start');
+  now = 100;
+  phases.begin('check');
+  now = 150;
+  phases.resume('start');
+  now = 180;
+  expect(phases.list()).toEqual([
+    { name: 'check', ms: 50 },
+    { name: 'start', ms: 130 },
+  ]);
+});

@@ -6,16 +6,11 @@ import type { App } from '../../../src/domain/app/app.js';
 import type { ProcessState } from '../../../src/domain/app/process.js';
 import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
 import { Frontends } from '../../../src/gateway/frontend.js';
-import {
-  AppPages,
-  isNavigation,
-  releaseCookie,
-  releaseFromCookie,
-  releaseFromReferer,
-} from '../../../src/gateway/pages.js';
+import { AppPages, isNavigation, pinCookie, pinFromCookie, pinFromReferer } from '../../../src/gateway/pages.js';
 import { Target } from '../../../src/gateway/target.js';
 import { TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
+import type { Pin } from '../../../src/domain/app/pin.js';
 import { releaseOf } from '../../helpers/release.js';
 
 const HTML = '<html><head></head><body><script src="./static/js/index.abc.js"></script></body></html>';
@@ -136,22 +131,28 @@ it.each(['media', 'component', 'static', 'auth', 'app'])('a page may be called %
 });
 
 it('a file of a release asks for others of the same release, of its own app only', () => {
-  const from = (referer: string, app = 'shop', base = ''): number | undefined =>
-    releaseFromReferer(request({ referer }), app, base);
-  expect(from('http://host/apps/shop/~7/component/a.b/index.html?streamlitUrl=x')).toBe(7);
-  expect(from('http://host/base/apps/shop/~7/app/static/style.css', 'shop', '/base')).toBe(7);
+  const from = (referer: string, app = 'shop', base = ''): Pin | undefined =>
+    pinFromReferer(request({ referer }), app, base);
+  const seven = { release: 7, replica: 1 };
+  expect(from('http://host/apps/shop/~7/component/a.b/index.html?streamlitUrl=x')).toEqual(seven);
+  expect(from('http://host/base/apps/shop/~7/app/static/style.css', 'shop', '/base')).toEqual(seven);
+  expect(from('http://host/apps/shop/~7-3/app/static/style.css')).toEqual({ release: 7, replica: 3 });
   expect(from('http://host/apps/other/~7/app/static/style.css')).toBeUndefined();
   expect(from('http://host/apps/shop/page')).toBeUndefined();
   expect(from('no address')).toBeUndefined();
-  expect(releaseFromReferer(request({}), 'shop', '')).toBeUndefined();
+  expect(pinFromReferer(request({}), 'shop', '')).toBeUndefined();
 });
 
 it("an older Streamlit's cookie is read for its own app only", () => {
-  const [cookie = ''] = releaseCookie('shop', '/apps/shop', 12).split(';');
-  expect(releaseFromCookie(request({ cookie: `a=b; ${cookie}; c=d` }), 'shop')).toBe(12);
-  expect(releaseFromCookie(request({ cookie }), 'shop2')).toBeUndefined();
-  expect(releaseFromCookie(request({ cookie: `x${cookie}` }), 'shop')).toBeUndefined();
-  for (const value of ['0', '-1', '1e3', '1x', ''])
-    expect(releaseFromCookie(request({ cookie: `streamlit_host_release_shop=${value}` }), 'shop')).toBeUndefined();
-  expect(releaseFromCookie(request({}), 'shop')).toBeUndefined();
+  const twelve = { release: 12, replica: 1 };
+  const [cookie = ''] = pinCookie('shop', '/apps/shop', twelve).split(';');
+  expect(cookie).toBe('streamlit_host_release_shop=12');
+  expect(pinFromCookie(request({ cookie: `a=b; ${cookie}; c=d` }), 'shop')).toEqual(twelve);
+  const [other = ''] = pinCookie('shop', '/apps/shop', { release: 12, replica: 2 }).split(';');
+  expect(pinFromCookie(request({ cookie: other }), 'shop')).toEqual({ release: 12, replica: 2 });
+  expect(pinFromCookie(request({ cookie }), 'shop2')).toBeUndefined();
+  expect(pinFromCookie(request({ cookie: `x${cookie}` }), 'shop')).toBeUndefined();
+  for (const value of ['0', '-1', '1e3', '1x', '', '1-0', '1-2-3'])
+    expect(pinFromCookie(request({ cookie: `streamlit_host_release_shop=${value}` }), 'shop')).toBeUndefined();
+  expect(pinFromCookie(request({}), 'shop')).toBeUndefined();
 });

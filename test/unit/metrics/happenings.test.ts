@@ -31,7 +31,7 @@ function world(first: App) {
         listeners.process = listener;
         return () => delete listeners.process;
       },
-      process: () => process,
+      processes: () => (process === undefined ? [] : [process]),
     },
     clock: () => clock,
   });

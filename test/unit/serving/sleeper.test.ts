@@ -29,7 +29,7 @@ beforeEach(async () => {
   await store.load();
   await store.create({ ...newApp('quiet', 'Quiet', new Date(0)), live: 1, wanted: 'running' });
   routes = new RouteTable();
-  routes.swap('quiet', ready());
+  routes.swap('quiet', [ready()]);
   steps = [];
   sleeper = new Sleeper({
     store,
@@ -91,7 +91,7 @@ it('the sleeper retries an app that could not be woken, with pauses while visito
   disk.mockRestore();
   vi.advanceTimersByTime(LOOK_MS);
   await vi.waitFor(() => expect(steps.at(-1)).toBe('start'), soon);
-  routes.swap('quiet', ready());
+  routes.swap('quiet', [ready()]);
   expect(await page).toBe(routes.live('quiet'));
 });
 

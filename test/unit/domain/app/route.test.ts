@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { isOwnOrigin, isPrivate, parseRoute, parseWhole, withoutBase } from '../../../../src/domain/app/route.js';
 
 test("an app's path leads to the app, with the rest unchanged", () => {
-  expect(parseRoute('/apps/demo')).toEqual({ kind: 'app', id: 'demo', release: undefined, rest: '' });
+  expect(parseRoute('/apps/demo')).toEqual({ kind: 'app', id: 'demo', pin: undefined, rest: '' });
   expect(parseRoute('/apps/demo/')).toMatchObject({ rest: '/' });
   expect(parseRoute('/apps/demo/P%C3%A1gina%20a//b')).toMatchObject({ id: 'demo', rest: '/P%C3%A1gina%20a//b' });
 });
@@ -11,12 +11,24 @@ test("a page's release is removed from a path, and only if it is one", () => {
   expect(parseRoute('/apps/demo/~12/_stcore/stream')).toEqual({
     kind: 'app',
     id: 'demo',
-    release: 12,
+    pin: { release: 12, replica: 1 },
     rest: '/_stcore/stream',
   });
-  expect(parseRoute('/apps/demo/~12')).toMatchObject({ release: 12, rest: '' });
-  for (const rest of ['/~0/x', '/~12x/y', '/~/x', '/~-1/x', '/~9999999999/x', '/%7E12/x', '/a/~12/x']) {
-    expect(parseRoute(`/apps/demo${rest}`)).toEqual({ kind: 'app', id: 'demo', release: undefined, rest });
+  expect(parseRoute('/apps/demo/~12')).toMatchObject({ pin: { release: 12, replica: 1 }, rest: '' });
+  expect(parseRoute('/apps/demo/~12-3/media/x')).toMatchObject({ pin: { release: 12, replica: 3 }, rest: '/media/x' });
+  for (const rest of [
+    '/~0/x',
+    '/~12x/y',
+    '/~/x',
+    '/~-1/x',
+    '/~9999999999/x',
+    '/~12-/x',
+    '/~12-0/x',
+    '/~12-3-4/x',
+    '/%7E12/x',
+    '/a/~12/x',
+  ]) {
+    expect(parseRoute(`/apps/demo${rest}`)).toEqual({ kind: 'app', id: 'demo', pin: undefined, rest });
   }
 });
 
