@@ -167,6 +167,7 @@ export const refusalCodes = [
   'not-invited',
   'not-reachable',
   'not-restarted',
+  'not-scaled',
   'not-signed-in',
   'not-wanted',
   'nothing-before',

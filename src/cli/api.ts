@@ -14,7 +14,9 @@ import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../
 export type App = Pick<
   AppAnswer,
   'id' | 'name' | 'state' | 'url' | 'git_url' | 'release' | 'pid' | 'port' | 'uptime_seconds'
-> & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<Pick<AppAnswer, 'memory_bytes' | 'cage'>>;
+> & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<
+    Pick<AppAnswer, 'memory_bytes' | 'cage' | 'replicas' | 'processes'>
+  >;
 
 /** A deploy as the API returns it. */
 export type Deploy = Pick<
@@ -86,6 +88,12 @@ export class Api {
   /** @param body sent as JSON */
   async patch<T>(path: string, body: object): Promise<T> {
     return this.#json('PATCH', path, body);
+  }
+
+  /** The same for what takes its time to be answered. @param silenceMs how long (ms) the server may be silent */
+  async patchLong<T>(path: string, body: object, silenceMs = LONG_MS): Promise<T> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#parse(await this.#send('PATCH', path, headers, JSON.stringify(body), silenceMs));
   }
 
   /** @param body sent as JSON */

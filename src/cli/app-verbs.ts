@@ -117,6 +117,14 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
       (await import('./layout.js')).layout(cli(command), app, options),
     );
   program
+    .command('scale')
+    .argument('<app>', 'the app id')
+    .argument('<replicas>', 'the number of processes, such as 3', wholeNumber(1e6))
+    .description('change how many processes run an app')
+    .action(async (app: string, replicas: number, _options: unknown, command: Command) =>
+      (await import('./scale.js')).scale(cli(command), app, replicas),
+    );
+  program
     .command('preview')
     .argument('<app>', 'the app id')
     .argument('<branch>', 'a previously pushed branch')

@@ -12,7 +12,7 @@ export type MakeContext = (options: GlobalOptions) => Context;
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Deploy:': [
     ...['deploy', 'remote', 'create', 'deploys', 'redeploy', 'cancel', 'rollback'],
-    ...['diff', 'packages', 'preview', 'branch', 'layout', 'adopt'],
+    ...['diff', 'packages', 'preview', 'branch', 'layout', 'scale', 'adopt'],
   ],
   'Run:': ['status', 'open', 'logs', 'start', 'stop', 'restart', 'sleep', 'config', 'secrets', 'delete'],
   'Watch:': ['top', 'metrics', 'errors', 'alerts', 'drains', 'audit'],

@@ -27,7 +27,8 @@ export async function status(cli: Context, id: string | undefined, options: { wa
   if (options.watch === true) return watch(cli, api, id);
   if (one !== undefined) {
     if (cli.out.json) return cli.out.data(one);
-    for (const line of [...lines([one], cli, api), ...cageLines(one)]) cli.out.print(line);
+    for (const line of [...lines([one], cli, api), ...replicaLines(one, cli.out), ...cageLines(one)])
+      cli.out.print(line);
     return;
   }
   const { apps, config_mistakes: mistakes, waits_for: reasons = [], runtime } = await api.overview();
@@ -83,6 +84,27 @@ function failures(apps: readonly App[]): string[] {
   return told.length === 0
     ? []
     : ['', ...told.map((app) => `${app.id}: ${harmless(asSentence(app.last_deploy?.reason ?? ''))}`)];
+}
+
+/** Below the table of one app, its processes, where it has or should have several. */
+export function replicaLines({ processes = [] }: App, out: Context['out']): string[] {
+  if (processes.length === 0) return [];
+  type Replica = (typeof processes)[number];
+  const columns: Column<Replica>[] = [
+    { title: 'replica', value: ({ replica }) => replica },
+    {
+      title: 'state',
+      value: ({ state, draining }) => (draining ? 'draining' : state === 'ready' ? 'running' : state),
+      colour: ({ state }) => COLOURS[state === 'ready' ? 'running' : state],
+    },
+    { title: 'pages', value: ({ sessions }) => sessions },
+    { title: 'pid', value: ({ pid }) => pid },
+    { title: 'uptime', value: ({ uptime_seconds: uptime }) => (uptime === null ? null : compactSpan(uptime)) },
+    { title: 'memory', value: ({ memory_bytes: bytes }) => (bytes === null ? null : compactBytes(bytes)) },
+    { title: 'cpu', value: ({ cpu }) => (cpu === null ? null : `${Math.round(cpu * 100)} %`) },
+    { title: 'restarts', value: ({ restarts }) => restarts },
+  ];
+  return ['', ...tableLines(processes, columns, out)];
 }
 
 /** Below the table of one app, what it runs in; servers before 0.3 do not tell. */

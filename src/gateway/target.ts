@@ -45,7 +45,7 @@ export class Target {
   #visitedAt = 0;
   /** True once a page may be pinned to it. */
   wasUsed: boolean;
-  /** When pages were handed out whose WebSockets are not open yet, in ms since 1970. */
+  /** When pages were handed out whose WebSockets are not open yet, by the clock that only goes forward, in ms. */
   #expected: number[] = [];
   #relayed = NO_USE;
 
@@ -69,7 +69,7 @@ export class Target {
 
   /** The number of open WebSockets, and of those that pages will open in a moment. */
   get load(): number {
-    const since = Date.now() - EXPECTED_MS;
+    const since = performance.now() - EXPECTED_MS;
     return this.sockets + this.#expected.filter((at) => at > since).length;
   }
 
@@ -95,8 +95,8 @@ export class Target {
 
   /** Counts a page that is handed out, until its WebSocket opens: of many at once, not all must go to one process. */
   expect(): void {
-    const since = Date.now() - EXPECTED_MS;
-    this.#expected = [...this.#expected.filter((at) => at > since), Date.now()];
+    const since = performance.now() - EXPECTED_MS;
+    this.#expected = [...this.#expected.filter((at) => at > since), performance.now()];
     this.wasUsed = true;
   }
 

@@ -6,11 +6,14 @@ import type { Principal } from '../domain/access/principal.js';
 import { appState, demandRepository, printable, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
 import type { ProcessCage } from '../domain/app/process-cage.js';
+import { replicasOf } from '../domain/app/replicas.js';
 import { demandBranchName } from '../domain/app/push.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
-import { Refusal } from '../errors.js';
+import { messageOf, Refusal } from '../errors.js';
+import { asClause } from '../lib/words.js';
 import type { Turns } from '../lib/turns.js';
-import type { Serving } from '../serving/serving.js';
+import type { AppProcess } from '../runtime/app-process.js';
+import type { Replica, Serving } from '../serving/serving.js';
 import type { Sleeper } from '../serving/sleeper.js';
 import type { AppStore } from '../store/apps.js';
 
@@ -34,11 +37,23 @@ export interface ProcessStatus {
   cage: ProcessCage | undefined;
 }
 
+/** One of several processes of the live release, for people. */
+export interface ReplicaStatus extends ProcessStatus {
+  replica: number;
+  /** How many pages are open on it. */
+  sessions: number;
+  /** True where it gets no new pages, and ends once it has none. */
+  draining: boolean;
+}
+
 /** An app with its process. */
 export interface AppStatus {
   app: App;
   state: AppState;
+  /** Of several, the one that is nearest to serving. */
   process: ProcessStatus | undefined;
+  /** All processes of the live release, where there are several or should be. */
+  replicas?: readonly ReplicaStatus[];
 }
 
 /** An app's description for visitors, and its URLs and branch; omitted fields stay unchanged. */
@@ -51,6 +66,8 @@ export interface AppFacts {
   hidden?: boolean;
   /** True = other pushed branches get previews. */
   previews?: boolean;
+  /** How many processes run it. */
+  replicas?: number;
   /** The deploy branch. */
   deployBranch?: string;
   /** Where in its repository the app is. */
@@ -62,7 +79,7 @@ export type AppListener = (id: string, status: AppStatus | undefined) => void;
 
 export interface AppsOptions {
   store: AppStore;
-  serving: Pick<Serving, 'process' | 'stop' | 'subscribe'>;
+  serving: Pick<Serving, 'process' | 'replicas' | 'scale' | 'stop' | 'subscribe'>;
   sleeper: Pick<Sleeper, 'sleep'>;
   newApps: NewApps;
   removal: Pick<Removal, 'remove'>;
@@ -107,12 +124,12 @@ export class Apps {
   }
 
   /**
-   * Changes an app's description, its deploy branch and whether other branches get previews. Restarts and deploys
-   * nothing.
+   * Changes an app's description, its deploy branch, whether other branches get previews, and how many processes run it.
+   * Restarts and deploys nothing.
    * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`, and those of a branch:
-   *   `branch-invalid`, `branch-fixed`, `branch-has-preview`, and `layout-invalid`
+   *   `branch-invalid`, `branch-fixed`, `branch-has-preview`, `layout-invalid` and `not-scaled`
    */
-  async describe(id: string, { deployBranch, layout, ...input }: AppFacts): Promise<AppStatus> {
+  async describe(id: string, { deployBranch, layout, replicas, ...input }: AppFacts): Promise<AppStatus> {
     const { store, newApps } = this.#options;
     const name = input.name === undefined ? undefined : demandName(input.name);
     const before = store.get(id);
@@ -136,7 +153,23 @@ export class Apps {
     await store.update(id, (app) => ({ ...app, ...input, ...(name === undefined ? {} : { name }) }));
     if (layout !== undefined) await store.changeLayout(id, layout);
     if (branch !== undefined) await this.#options.chooseBranch(id, branch);
+    if (replicas !== undefined) await this.#scale(id, replicas);
     return this.get(id);
+  }
+
+  /** Changes how many processes run an app, and waits until they do. One that does not run has them at its next start. */
+  async #scale(id: string, replicas: number): Promise<void> {
+    await this.#options.turns.take(id, async () => {
+      const { store, serving } = this.#options;
+      const before = replicasOf(store.get(id));
+      await store.update(id, (app) => withReplicas(app, replicas));
+      try {
+        await serving.scale(id);
+      } catch (error) {
+        await store.update(id, (app) => (replicasOf(app) === replicas ? withReplicas(app, before) : app));
+        throw new Refusal('conflict', 'not-scaled', `${id} was not scaled: ${asClause(messageOf(error))}.`);
+      }
+    });
   }
 
   /** Starts a stopped app; resolves when the start is in progress. Does nothing if it is running. @throws Refusal `nothing-deployed` */
@@ -218,24 +251,37 @@ export class Apps {
   }
 
   #status(app: App): AppStatus {
-    const process = this.#options.serving.process(app.id);
+    const { serving } = this.#options;
+    const process = serving.process(app.id);
+    const replicas = serving.replicas(app.id);
     return {
       app,
       state: appState(app, process?.state),
-      process:
-        process === undefined
-          ? undefined
-          : {
-              state: process.state,
-              release: process.release,
-              mark: process.mark,
-              pid: process.pid,
-              port: process.port,
-              startedAt: process.startedAt.toISOString(),
-              restarts: process.restarts,
-              memoryLimit: process.spec.memoryLimit,
-              cage: process.cage,
-            },
+      process: process && processStatus(process),
+      ...((replicas.length > 1 || replicasOf(app) > 1) && { replicas: replicas.map(replicaStatus) }),
     };
   }
+}
+
+function processStatus(process: AppProcess): ProcessStatus {
+  return {
+    state: process.state,
+    release: process.release,
+    mark: process.mark,
+    pid: process.pid,
+    port: process.port,
+    startedAt: process.startedAt.toISOString(),
+    restarts: process.restarts,
+    memoryLimit: process.spec.memoryLimit,
+    cage: process.cage,
+  };
+}
+
+function replicaStatus({ process, sessions, draining }: Replica): ReplicaStatus {
+  return { ...processStatus(process), replica: process.replica, sessions, draining };
+}
+
+/** An app with one process is recorded as apps have always been. */
+function withReplicas({ replicas: _, ...app }: App, replicas: number): App {
+  return replicas === 1 ? app : { ...app, replicas };
 }

@@ -250,7 +250,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     rights,
     visitor,
     logs: paths,
-    memoryOf: (mark) => usageOf(mark)?.memory,
+    usageOf,
     metrics,
     errors,
     alerts,

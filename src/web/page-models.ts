@@ -311,6 +311,8 @@ export interface Pages {
     branch: string;
     layout: Required<Layout>;
     previews: boolean;
+    replicas: number | string;
+    maxReplicas: number;
   };
   'console/access': AppPage & {
     /** True where a password that opens the app was chosen before. */

@@ -3,7 +3,7 @@ import type { ProcessCage } from '../domain/app/process-cage.js';
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
 import { isPending, type Phase, type Release, type ReleaseState } from '../domain/app/release.js';
 import type { ProjectFile } from '../apps/source.js';
-import type { AppStatus } from '../host/apps.js';
+import type { AppStatus, ProcessStatus, ReplicaStatus } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
 import { english, type Words } from './messages/messages.js';
 import { formatBytes, formatSpan } from '../lib/units.js';
@@ -26,6 +26,18 @@ export interface Usage {
   memory: number;
   /** Share of one core, 1 = a whole one; undefined until it was measured twice. */
   cpu: number | undefined;
+}
+
+/** One of several processes of an app as pages show it. */
+export interface ReplicaView {
+  number: number;
+  state: StateView;
+  sessions: number;
+  memory: string | undefined;
+  cpu: string | undefined;
+  pid: number | undefined;
+  started: TimeView | undefined;
+  restarts: number;
 }
 
 /** A release as pages show it. */
@@ -83,6 +95,8 @@ export interface AppView {
   port: number | undefined;
   restarts: number;
   started: TimeView | undefined;
+  /** Its processes, where there are several or should be. */
+  replicas: ReplicaView[] | undefined;
   created: TimeView;
   canOpen: boolean;
   canStart: boolean;
@@ -118,9 +132,16 @@ export function presentState(state: AppState | ReleaseState, words: Words = engl
   return { name: state, word: words.t(`state.${state}`), tone: TONES[state] };
 }
 
-/** An app for a page of the console. */
-export function presentApp(status: AppStatus, links: Links, now: Date, usage?: Usage, words: Words = english): AppView {
-  const { app, state, process } = status;
+/** An app for a page of the console. @param usageOf what a process uses, by its mark */
+export function presentApp(
+  status: AppStatus,
+  links: Links,
+  now: Date,
+  usageOf: (mark: string) => Usage | undefined = () => undefined,
+  words: Words = english,
+): AppView {
+  const { app, state, process, replicas } = status;
+  const usage = usageOfAll(replicas ?? (process === undefined ? [] : [process]), usageOf);
   const href = links.console(`apps/${app.id}`);
   const view = (release: Release | undefined): ReleaseView | undefined =>
     release === undefined ? undefined : presentRelease(app, release, links, now, undefined, words);
@@ -144,8 +165,9 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
     port: process?.port,
-    restarts: process?.restarts ?? 0,
+    restarts: (replicas ?? (process === undefined ? [] : [process])).reduce((sum, each) => sum + each.restarts, 0),
     started: process?.state === 'ready' ? presentTime(process.startedAt, now, words) : undefined,
+    replicas: replicas?.map((each) => presentReplica(each, now, usageOf, words)),
     created: presentTime(app.createdAt, now, words),
     // To open an app that sleeps is what wakes it.
     canOpen: state === 'running' || state === 'starting' || state === 'sleeping',
@@ -156,6 +178,41 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     may: allowed(() => true),
     search: `${app.name} ${app.id} ${app.description} ${app.tags.join(' ')} ${words.t(`state.${state}`)}`.toLowerCase(),
   };
+}
+
+function presentReplica(
+  replica: ReplicaStatus,
+  now: Date,
+  usageOf: (mark: string) => Usage | undefined,
+  words: Words,
+): ReplicaView {
+  const { state, draining, sessions, pid, restarts, startedAt } = replica;
+  const usage = usageOfAll([replica], usageOf);
+  const shown = draining ? 'draining' : state === 'ready' ? 'running' : state;
+  return {
+    number: replica.replica,
+    state: presentState(shown, words),
+    sessions,
+    memory: usage === undefined ? undefined : formatBytes(usage.memory),
+    cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
+    pid,
+    started: state === 'ready' ? presentTime(startedAt, now, words) : undefined,
+    restarts,
+  };
+}
+
+/** Returns what those processes use together that serve; undefined where it cannot be told of any. */
+function usageOfAll(
+  processes: readonly ProcessStatus[],
+  usageOf: (mark: string) => Usage | undefined,
+): Usage | undefined {
+  const known = processes.flatMap(({ state, mark }) =>
+    state !== 'ready' || mark === undefined ? [] : (usageOf(mark) ?? []),
+  );
+  if (known.length === 0) return undefined;
+  const shares = known.flatMap(({ cpu }) => cpu ?? []);
+  const sum = (numbers: readonly number[]): number => numbers.reduce((before, each) => before + each, 0);
+  return { memory: sum(known.map(({ memory }) => memory)), cpu: shares.length === 0 ? undefined : sum(shares) };
 }
 
 /** An app for somebody who may do some things with it alone. */

@@ -25,7 +25,7 @@ import type { Access, SignedIn } from './session.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
 import type { ApiContext } from './api/route.js';
-import type { MemoryOf } from './api/present.js';
+import type { UsageOf } from './api/present.js';
 import { chooseLanguage, languageRoutes } from './language.js';
 import { linksOf } from './links.js';
 import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
@@ -79,7 +79,7 @@ export interface WebOptions {
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
-  memoryOf: MemoryOf;
+  usageOf: UsageOf;
   /** What was measured. */
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
@@ -162,7 +162,7 @@ export function createWeb(options: WebOptions): RequestListener {
     publicBase: () => options.publicBase(),
     links: () => linksOf(options.publicBase(), options.url),
     logs: options.logs,
-    memoryOf: options.memoryOf,
+    usageOf: options.usageOf,
     metrics: options.metrics,
     errors: options.errors,
     alerts: options.alerts,

@@ -556,7 +556,7 @@ export async function startWeb(
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
       },
       visitor: ({ socket }) => ({ address: socket.remoteAddress ?? '' }),
-      memoryOf: () => undefined,
+      usageOf: () => undefined,
       metrics: noMetrics(apps),
       errors: noErrors,
       alerts: noAlerts,

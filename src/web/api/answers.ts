@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { outcomes } from '../../in-place/controller.js';
 import { appStates } from '../../domain/app/app.js';
+import { processStates } from '../../domain/app/process.js';
 import { cageKinds } from '../../domain/app/process-cage.js';
 import { phaseSchema, releaseSources, releaseStates } from '../../domain/app/release.js';
 
@@ -83,6 +84,31 @@ const app = z
       .describe('What its process runs in; null if nothing runs, or if an older version of the server started it.'),
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Number of restarts after a crash.'),
+    replicas: z
+      .number()
+      .int()
+      .optional()
+      .describe('How many processes should run the live release. Only where there are or should be several.'),
+    processes: z
+      .array(
+        z.object({
+          replica: z
+            .number()
+            .int()
+            .describe('1, 2, 3 … per release; one that has crashed comes back with a new number.'),
+          state: z.enum(processStates),
+          draining: z.boolean().describe('Whether it gets no new pages, and ends once its pages are closed.'),
+          sessions: z.number().int().describe('How many pages are open on it.'),
+          pid: z.number().int().nullable(),
+          port: z.number().int().nullable().describe('The loopback port of an in-place app.'),
+          memory_bytes: z.number().int().nullable().describe('Resident memory of it and its children.'),
+          cpu: z.number().nullable().describe('Share of one core; null until it was measured twice.'),
+          uptime_seconds: z.number().int().nullable(),
+          restarts: z.number().int().describe('Number of restarts after a crash.'),
+        }),
+      )
+      .optional()
+      .describe('These processes. Figures outside of this list are of all of them together, or of one that serves.'),
     deploy_branch: z.string().nullable(),
     root: z.string().nullable().describe('The folder of the repository that holds the app; null if nobody named one.'),
     main: z.string().nullable().describe('The main file; null if nobody named one.'),

@@ -4,6 +4,8 @@ import type { Deploy } from '../../deploys/ongoing.js';
 import type { AppStatus } from '../../host/apps.js';
 import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
+import { counted } from '../../lib/words.js';
+import { about } from '../audited.js';
 import { signedIn } from '../auth.js';
 import { createFrom, updateFrom } from '../upload/apply.js';
 import { withUpload } from '../upload/receive.js';
@@ -18,7 +20,7 @@ import { appStates, bodies, formFiles, params, parseInput, queries } from './sch
 export function appRoutes(api: ApiContext): Route[] {
   const { host, rights } = api;
   const readJson = jsonReader();
-  const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.memoryOf);
+  const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.usageOf);
 
   return [
     route({
@@ -111,6 +113,7 @@ export function appRoutes(api: ApiContext): Route[] {
       description:
         'All fields are optional. Files are committed and deployed together; the old release serves until the new one is live. ' +
         'An archive replaces the whole project. Changing only metadata, "root", "main" and "dependencies", or "previews_on" and "deploy_branch" (JSON only) neither restarts nor deploys. ' +
+        '"replicas" (JSON only) is answered once the new processes serve; processes that are not wanted any more end after their pages. ' +
         'Turning previews off keeps existing previews until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
@@ -122,6 +125,7 @@ export function appRoutes(api: ApiContext): Route[] {
         'branch-fixed',
         'branch-has-preview',
         'layout-invalid',
+        'not-scaled',
       ],
       answers: {
         200: {
@@ -135,7 +139,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const by = signedIn(ctx).principal;
         if (!ctx.is('json')) rights.demand(by, 'push', id);
         const { status, deploy } = ctx.is('json')
-          ? await updateFrom(host, id, await readJson(ctx, bodies.update), undefined, by)
+          ? await updateFrom(host, id, await jsonUpdate(ctx), undefined, by)
           : await withUpload(ctx, api.uploads, (upload) =>
               updateFrom(host, id, parseInput(bodies.updateForm, upload.fields), upload, by),
             );
@@ -269,6 +273,12 @@ export function appRoutes(api: ApiContext): Route[] {
     return { status, deploy: undefined };
   }
 
+  async function jsonUpdate(ctx: Context): Promise<z.infer<typeof bodies.update>> {
+    const update = await readJson(ctx, bodies.update);
+    if (update.replicas !== undefined) about(ctx, counted(update.replicas, 'replica'));
+    return update;
+  }
+
   async function createFromForm(ctx: Context): Promise<{ status: AppStatus; deploy: Deploy }> {
     const by = signedIn(ctx).principal;
     return withUpload(ctx, api.uploads, (upload) =>
@@ -279,7 +289,7 @@ export function appRoutes(api: ApiContext): Route[] {
   function changed(status: AppStatus, deploy: Deploy | undefined): ChangedAnswer {
     const release = deploy === undefined ? undefined : findRelease(status.app, deploy.release);
     return {
-      ...presentApp(status, api.links(), new Date(), api.memoryOf),
+      ...presentApp(status, api.links(), new Date(), api.usageOf),
       deploy: release === undefined ? null : presentDeploy(status.app, release, api.publicBase()),
     };
   }

@@ -77,7 +77,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
         const release = findRelease(status.app, deploy.release);
         ctx.status = 202;
         ctx.body = {
-          ...presentApp(status, api.links(), new Date(), api.memoryOf),
+          ...presentApp(status, api.links(), new Date(), api.usageOf),
           deploy: release === undefined ? null : presentDeploy(status.app, release, api.publicBase()),
         };
       },

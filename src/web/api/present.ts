@@ -1,18 +1,21 @@
-import type { AppStatus } from '../../host/apps.js';
+import type { AppStatus, ProcessStatus, ReplicaStatus } from '../../host/apps.js';
 import type { PreviewList } from '../../host/previews.js';
 import type { App } from '../../domain/app/app.js';
 import { describeCage, type ProcessCage } from '../../domain/app/process-cage.js';
 import type { Release } from '../../domain/app/release.js';
+import { replicasOf } from '../../domain/app/replicas.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Principal } from '../../domain/access/principal.js';
 import type { Links } from '../links.js';
+import type { Usage } from '../presenters.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './answers.js';
 
-/** Resident memory, in bytes, of what carries the mark and what that started; undefined where it cannot be told. */
-export type MemoryOf = (mark: string) => number | undefined;
+/** What that uses which carries the mark, with what it started; undefined where it cannot be told. */
+export type UsageOf = (mark: string) => Usage | undefined;
 
 /** An app as the API describes it. */
-export function presentApp({ app, state, process }: AppStatus, links: Links, now: Date, memoryOf: MemoryOf): AppAnswer {
+export function presentApp(status: AppStatus, links: Links, now: Date, usageOf: UsageOf): AppAnswer {
+  const { app, state, process, replicas } = status;
   const url = links.app(app.id);
   const last = app.releases.at(-1);
   return {
@@ -32,14 +35,18 @@ export function presentApp({ app, state, process }: AppStatus, links: Links, now
     path: app.path ?? null,
     port: process?.port ?? null,
     pid: process?.pid ?? null,
-    memory_bytes: process?.mark === undefined ? null : (memoryOf(process.mark) ?? null),
+    memory_bytes: memoryOf(replicas ?? (process === undefined ? [] : [process]), usageOf),
     memory_limit_bytes: process?.memoryLimit ?? null,
     cage: process?.cage === undefined ? null : presentCage(process.cage),
-    uptime_seconds:
-      process?.state === 'ready'
-        ? Math.max(0, Math.floor((now.getTime() - Date.parse(process.startedAt)) / 1_000))
-        : null,
-    restarts: process?.restarts ?? 0,
+    uptime_seconds: process === undefined ? null : uptimeOf(process, now),
+    restarts: (replicas ?? []).reduce(
+      (sum, each) => sum + each.restarts,
+      replicas === undefined ? (process?.restarts ?? 0) : 0,
+    ),
+    ...(replicas && {
+      replicas: replicasOf(app),
+      processes: replicas.map((each) => presentReplica(each, now, usageOf)),
+    }),
     deploy_branch: app.deployBranch,
     root: app.layout?.root ?? null,
     main: app.layout?.main ?? null,
@@ -53,12 +60,14 @@ export function presentApp({ app, state, process }: AppStatus, links: Links, now
 
 /** An app for somebody who may open it, and perhaps see no more of it than that. */
 export function presentFor(
-  api: { links(): Links; memoryOf: MemoryOf; rights: Rights },
+  api: { links(): Links; usageOf: UsageOf; rights: Rights },
   by: Principal,
   status: AppStatus,
 ): AppAnswer {
-  const whole = presentApp(status, api.links(), new Date(), api.memoryOf);
-  return api.rights.may(by, 'see', status.app) ? whole : { ...whole, ...HIDDEN };
+  const sees = api.rights.may(by, 'see', status.app);
+  const { replicas: _, ...alone } = status;
+  const whole = presentApp(sees ? status : alone, api.links(), new Date(), api.usageOf);
+  return sees ? whole : { ...whole, ...HIDDEN };
 }
 
 /** What only those see of an app who work on it. */
@@ -78,6 +87,36 @@ const HIDDEN = {
   dependencies: null,
   last_deploy: null,
 } satisfies Partial<AppAnswer>;
+
+function presentReplica(
+  replica: ReplicaStatus,
+  now: Date,
+  usageOf: UsageOf,
+): NonNullable<AppAnswer['processes']>[number] {
+  const { state, draining, sessions, mark } = replica;
+  return {
+    replica: replica.replica,
+    state,
+    draining,
+    sessions,
+    pid: replica.pid ?? null,
+    port: replica.port ?? null,
+    memory_bytes: memoryOf([replica], usageOf),
+    cpu: (mark === undefined ? undefined : usageOf(mark)?.cpu) ?? null,
+    uptime_seconds: uptimeOf(replica, now),
+    restarts: replica.restarts,
+  };
+}
+
+function uptimeOf({ state, startedAt }: ProcessStatus, now: Date): number | null {
+  return state === 'ready' ? Math.max(0, Math.floor((now.getTime() - Date.parse(startedAt)) / 1_000)) : null;
+}
+
+/** Returns what processes use together, in bytes; null where it cannot be told of any. */
+function memoryOf(processes: readonly ProcessStatus[], usageOf: UsageOf): number | null {
+  const known = processes.flatMap(({ mark }) => (mark === undefined ? [] : (usageOf(mark)?.memory ?? [])));
+  return known.length === 0 ? null : known.reduce((sum, each) => sum + each, 0);
+}
 
 function presentCage(cage: ProcessCage): NonNullable<AppAnswer['cage']> {
   const { kind, ownUser, network } = cage;

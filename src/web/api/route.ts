@@ -26,7 +26,7 @@ import { signedIn } from '../auth.js';
 import { demandBody } from '../body.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
-import type { MemoryOf } from './present.js';
+import type { UsageOf } from './present.js';
 import type { ChecksAnswer, NodesAnswer, RepairsAnswer } from './answers.js';
 import { parseInput } from './schemas.js';
 
@@ -54,7 +54,7 @@ export interface ApiContext {
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses, asked for one app after the other. */
-  memoryOf: MemoryOf;
+  usageOf: UsageOf;
   /** What was measured. */
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parsePlace, PLACE_RULE } from '../../backup/place.js';
 import { appStates } from '../../domain/app/app.js';
+import { replicasSchema } from '../../domain/app/replicas.js';
 import { splitTags, tagsSchema } from '../../domain/app/tags.js';
 import { Refusal } from '../../errors.js';
 import { asSentence } from '../../lib/words.js';
@@ -115,6 +116,7 @@ export const bodies = {
     description: description.optional(),
     previews_on: z.boolean().optional().describe('true: every other branch you push gets a preview.'),
     deploy_branch: z.string().min(1).max(250).optional().describe('The branch to deploy when it is pushed.'),
+    replicas: replicasSchema.optional().describe('How many processes run the app. Each page stays with its own.'),
     tags: tags.optional(),
     hidden: hidden.optional(),
     ...layout,

@@ -1,12 +1,24 @@
+import { z } from 'zod';
 import { pendingRelease, printingRelease } from '../../domain/app/app.js';
+import { MAX_REPLICAS, replicasOf, replicasSchema } from '../../domain/app/replicas.js';
+import { counted } from '../../lib/words.js';
 import { tail } from '../../logs/tail.js';
 import { LAYOUT_KEYS, type Layout } from '../../domain/project/layout.js';
 import { Refusal } from '../../errors.js';
+import { about } from '../audited.js';
 import { bodies, parseInput } from '../api/schemas.js';
 import { presentRelease, sortApps } from '../presenters.js';
 import { buildLogView, runLogView, shown } from './logs.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
+
+/** How many processes an app is to have; a form without the field changes nothing. */
+const replicasForm = z.object({
+  replicas: z
+    .string()
+    .transform((text) => (text.trim() === '' ? undefined : Number(text)))
+    .pipe(replicasSchema.optional()),
+});
 
 /** How many of the latest deploys and log lines the overview shows. */
 const RECENT = 5;
@@ -47,6 +59,9 @@ export function appRoutes(add: AddRoute): void {
           hidden: String(page.field('hidden') !== ''),
         });
         const previews = page.field('previews') === 'on';
+        const { replicas } = parseInput(replicasForm, { replicas: page.field('replicas') });
+        const scales = replicas !== undefined && replicas !== replicasOf(page.status.app);
+        if (scales) about(page.ctx, counted(replicas, 'replica'));
         // Unchanged settings keep following the server's default.
         const branch = page.field('branch').trim();
         const switched = page.status.app.preview === undefined && previews !== page.host.previews.of(id).on;
@@ -56,6 +71,7 @@ export function appRoutes(add: AddRoute): void {
           tags: tags ?? [],
           hidden: hidden ?? false,
           ...(switched ? { previews } : {}),
+          ...(scales ? { replicas } : {}),
           ...(branch === '' ? {} : { deployBranch: branch }),
           ...(page.status.app.place === undefined ? { layout: layoutIn(page) } : {}),
         });
@@ -175,6 +191,8 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       previews: refusal === undefined ? page.host.previews.of(app.id).on : page.field('previews') === 'on',
       tags: refusal === undefined ? app.tags.join(', ') : page.field('tags'),
       hidden: refusal === undefined ? app.hidden : page.field('hidden') !== '',
+      replicas: refusal === undefined ? replicasOf(app) : page.field('replicas'),
+      maxReplicas: MAX_REPLICAS,
     },
     refusal?.status,
   );

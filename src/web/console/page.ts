@@ -214,13 +214,8 @@ export class Page {
   }
 
   async present(status: AppStatus): Promise<AppView> {
-    const { process } = status;
-    const mark = process?.state === 'ready' ? process.mark : undefined;
     const may = (verb: AppVerb): boolean => this.deps.rights.may(this.by, verb, status.app);
-    return limited(
-      presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark), this.words),
-      may,
-    );
+    return limited(presentApp(status, this.links, this.now, this.deps.usage, this.words), may);
   }
 
   /** What the pages of one app share. */

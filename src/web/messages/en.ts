@@ -296,6 +296,10 @@ export const en = {
   'overview.cage': 'Cage',
   'overview.process': 'Process',
   'overview.port': 'port {port}',
+  'overview.replicas': 'Replicas',
+  'overview.replica': 'Replica',
+  'overview.state': 'State',
+  'overview.sessions': 'Open pages',
   'overview.previews': 'Previews',
   'overview.openPreview': 'Open the preview of {branch}',
   'overview.deletePreviewOf': 'Delete preview of {branch}',
@@ -474,6 +478,9 @@ export const en = {
   'settings.rootTop': 'top of the repository',
   'settings.rootHint':
     'For a repository with several projects: the folder in which this app runs. The paths above start there.',
+  'settings.replicas': 'Replicas',
+  'settings.replicasHint':
+    'How many processes run the app, up to {most}. Each page stays with its own, and a process that is no longer wanted ends after its pages.',
   'settings.previews': 'Branch previews',
   'settings.previewsHint': 'Every other branch you push gets its own URL until the branch is deleted.',
   'settings.save': 'Save settings',

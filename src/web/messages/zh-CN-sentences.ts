@@ -254,6 +254,7 @@ export const sentences: Readonly<Record<string, string>> = {
   'Name its main file in config.json': '请在 config.json 中指定主文件',
   'Deploy it from its folder': '请从其文件夹部署',
   '{id} was not restarted: {why}.': '{id} 未能重启：{why}。',
+  '{id} was not scaled: {why}.': '{id} 的副本数未能更改：{why}。',
   'Its deploy failed.': '部署失败。',
   '{id} does not run in place. It is deployed from its repository.': '{id} 不是就地运行，而是从仓库部署。',
   '{id} already has its own repository.': '{id} 已有自己的仓库。',

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Refusal } from '../../../src/errors.js';
 import { NewApps } from '../../../src/apps/new-apps.js';
 import { AppSources, type AppSource } from '../../../src/apps/source.js';
 import { system } from '../../../src/domain/access/principal.js';
@@ -12,6 +13,8 @@ const PLACE = { key: 'local', dir: '/srv/local', restartOnCrash: true, watch: fa
 let data: TestData;
 /** What was done to the apps, in its order. */
 let done: string[];
+/** Why processes do not start. */
+let broken: Error | undefined;
 /** Who hears of the processes. */
 let processListeners: Set<(app: string) => void>;
 let apps: Apps;
@@ -19,6 +22,7 @@ let apps: Apps;
 beforeEach(async () => {
   data = await TestData.open();
   done = [];
+  broken = undefined;
   processListeners = new Set();
   const wanted = (id: string): string => data.store.get(id).wanted;
   const kind = (name: string): AppSource => ({
@@ -37,6 +41,11 @@ beforeEach(async () => {
     sources: new AppSources({ repository: kind('repository'), folder: kind('folder') }),
     serving: {
       process: () => undefined,
+      replicas: () => [],
+      scale: async (id) => {
+        done.push(`scale ${id} to ${data.store.get(id).replicas ?? 1}`);
+        if (broken !== undefined) throw broken;
+      },
       stop: async (id) => void done.push(`stop ${id}`),
       subscribe: (listener) => {
         processListeners.add(listener);
@@ -51,6 +60,25 @@ beforeEach(async () => {
   });
 });
 afterEach(() => data.close());
+
+it('how many processes run an app is recorded, and what runs follows', async () => {
+  const before = await data.app('shop');
+  expect((await apps.describe('shop', { replicas: 3 })).app.replicas).toBe(3);
+  // An app with one process is recorded as apps have always been.
+  const { app } = await apps.describe('shop', { replicas: 1 });
+  expect(app).toEqual({ ...before, updatedAt: app.updatedAt });
+  expect(done).toEqual(['scale shop to 3', 'scale shop to 1']);
+});
+
+it('where new processes of an app do not start, nothing has changed', async () => {
+  await data.app('shop', { replicas: 2 });
+  broken = new Refusal('invalid', 'app-exited', 'The app exited with code 1.');
+  await expect(apps.describe('shop', { replicas: 5 })).rejects.toMatchObject({
+    code: 'not-scaled',
+    message: 'shop was not scaled: the app exited with code 1.',
+  });
+  expect(data.store.get('shop').replicas).toBe(2);
+});
 
 it('every app is listed by its id, with its state', async () => {
   await data.app('shop', { live: 1, releases: [releaseOf(1, 'live')], wanted: 'stopped' });

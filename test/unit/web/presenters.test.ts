@@ -61,10 +61,15 @@ describe('an app', () => {
       memoryLimit: 512_000_000,
       cage: { kind: 'landlock', ownUser: false, network: true },
     } as const;
-    const view = presentApp(status({ live: 1, releases: [release(1, 'live')] }, 'running', process), links, now, {
-      memory: 187_300_000,
-      cpu: 0.034,
-    });
+    const view = presentApp(
+      status({ live: 1, releases: [release(1, 'live')] }, 'running', process),
+      links,
+      now,
+      () => ({
+        memory: 187_300_000,
+        cpu: 0.034,
+      }),
+    );
     expect(view).toMatchObject({ canOpen: true, canStart: false, canStop: true, canRestart: true, canRedeploy: true });
     expect(view).toMatchObject({
       memory: '187 MB',

@@ -94,7 +94,7 @@ const plotsPage = {
   source: '/api/apps/hello/metrics?range=day',
   step: 300,
 };
-const app = presentApp(status, links, now, { memory: 1e8, cpu: 0.5 });
+const app = presentApp(status, links, now, () => ({ memory: 1e8, cpu: 0.5 }));
 const preview = presentApp(
   { ...status, app: { ...status.app, preview: { of: 'hello', branch: evil, lastUsedAt: now.toISOString() } } },
   links,
@@ -424,6 +424,8 @@ const models: Pages = {
     description: evil,
     tags: evil,
     hidden: true,
+    replicas: evil,
+    maxReplicas: 16,
     branch: evil,
     layout: { root: evil, main: evil, dependencies: evil },
     previews: true,

@@ -9,6 +9,7 @@ dependencies = "requirements.txt"
 description = "What we sold, by week"
 tags = ["Sales", " north  west ", "sales"]
 hidden = true
+replicas = 3
 
 [check]
 script = "off"
@@ -28,6 +29,7 @@ describe('parseAppFile', () => {
       description: 'What we sold, by week',
       tags: ['sales', 'north west'],
       hidden: true,
+      replicas: 3,
       check: { script: 'off', timeout_s: 30 },
       sleep: { after_minutes: 60 },
     });
@@ -37,7 +39,7 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: unknown setting mian. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, requests, cage.',
+      'streamlit-host.toml, line 2: unknown setting mian. Valid settings: root, main, python, dependencies, description, tags, hidden, replicas, check, drain, sleep, memory, requests, cage.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
@@ -45,7 +47,7 @@ describe('parseAppFile', () => {
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: unknown setting chek. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, requests, cage.',
+      'streamlit-host.toml, line 1: unknown setting chek. Valid settings: root, main, python, dependencies, description, tags, hidden, replicas, check, drain, sleep, memory, requests, cage.',
     ],
     ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [
@@ -57,6 +59,8 @@ describe('parseAppFile', () => {
       'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.',
     ],
     ['check.timeout_s = 0.5\n', 'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.'],
+    ['replicas = 0\n', 'streamlit-host.toml, line 1: replicas must be a whole number from 1 to 16.'],
+    ['replicas = "3"\n', 'streamlit-host.toml, line 1: replicas must be a whole number from 1 to 16.'],
     ['check = "off"\n', 'streamlit-host.toml, line 1: check must be a table with the heading [check].'],
     ['python = 3.10\n', 'streamlit-host.toml, line 1: python must be a version as a string, such as "3.12".'],
     ['tags = "sales"\n', 'streamlit-host.toml, line 1: tags must be a list of strings, such as ["sales", "north"].'],
