@@ -12,7 +12,6 @@ import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { messageOf, Refusal } from '../errors.js';
 import { asClause } from '../lib/words.js';
 import type { Turns } from '../lib/turns.js';
-import type { AppProcess } from '../runtime/app-process.js';
 import type { Replica, Serving } from '../serving/serving.js';
 import type { Sleeper } from '../serving/sleeper.js';
 import type { AppStore } from '../store/apps.js';
@@ -263,7 +262,7 @@ export class Apps {
   }
 }
 
-function processStatus(process: AppProcess): ProcessStatus {
+function processStatus(process: Replica['process']): ProcessStatus {
   return {
     state: process.state,
     release: process.release,

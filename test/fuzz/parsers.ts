@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isIP } from 'node:net';
 import { validateHeaderValue } from 'node:http';
 import { emailOf, parseEmail } from '../../src/domain/access/email.js';
@@ -17,6 +18,7 @@ import { appsBaseFor, nameOf } from '../../src/domain/access/origins.js';
 import { tokenOf } from '../../src/domain/access/principal.js';
 import { dashed, idFromName, parseAppId, parseNewAppId, printable } from '../../src/domain/app/app.js';
 import { parsePushOptions, parseUpdate } from '../../src/domain/app/push.js';
+import { parsePin, pinText } from '../../src/domain/app/pin.js';
 import {
   isAgentApi,
   isOwnOrigin,
@@ -676,6 +678,8 @@ const http: Record<string, Parser> = {
       const route = parseRoute(path);
       redirectOf(path, [{ id: 'demo', path: '/sales/' }]);
       if (route.kind !== 'app') return true;
+      const { pin } = route;
+      if (pin !== undefined && !isDeepStrictEqual(parsePin(pinText(pin)), pin)) return false;
       return [isPrivate(route.rest), isAgentApi(route.rest), plainRest(route.rest)].length === 3;
     },
     tokens: [
@@ -683,6 +687,7 @@ const http: Record<string, Parser> = {
       '/apps/',
       '/apps/demo',
       '/~1',
+      '/~1-2',
       '/~',
       '/git/',
       '/_streamlit/',

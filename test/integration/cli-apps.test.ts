@@ -50,6 +50,28 @@ describe('an app', () => {
     expect(newest.stdout.trimEnd().split('\n')).toHaveLength(2);
   });
 
+  it('is scaled, and its replicas are listed', async () => {
+    await live('scaled');
+    const scaled = await cli(['scale', 'scaled', '2']);
+    expect(scaled).toMatchObject({ code: 0, stdout: 'scaled has 2 replicas.\n' });
+    const { stdout } = await cli(['status', 'scaled']);
+    expect(stdout).toMatch(/^REPLICA +STATE +PAGES +PID +UPTIME +MEMORY +CPU +RESTARTS$/m);
+    expect(stdout).toMatch(/^ +2 +running +0 +\d+ /m);
+    expect(parse((await cli(['status', 'scaled', '--json'])).stdout)).toMatchObject({
+      replicas: 2,
+      processes: [
+        { replica: 1, state: 'ready' },
+        { replica: 2, state: 'ready' },
+      ],
+    });
+    const back = await cli(['scale', 'scaled', '1']);
+    expect(back.stdout).toContain('scaled has 1 replica.\n');
+    const many = await cli(['scale', 'scaled', '17']);
+    expect(many).toMatchObject({ code: 1, stderr: expect.stringContaining('from 1 to 16') as string });
+    await cli(['stop', 'scaled']);
+    expect((await cli(['scale', 'scaled', '3'])).stdout).toBe('scaled will have 3 replicas.\n');
+  });
+
   it('is listed in the table, plain in a pipe and in colour on request', async () => {
     await live('listed');
     const plain = await cli(['status']);

@@ -64,6 +64,29 @@ describe('an in-place app', () => {
     expect((await place.app('sales')).pid).toBe(pid);
   });
 
+  it('has replicas, of which the first one keeps its port', async () => {
+    const { host } = place;
+    await place.add({ several: fileApp('several') });
+    const { port } = await place.running('several');
+    const replicas = async (): Promise<{ replica: number; port: number; state: string }[]> =>
+      ((await host.app('several')).processes ?? []) as { replica: number; port: number; state: string }[];
+    expect((await host.send('PATCH', '/apps/several', { replicas: 3 })).status).toBe(200);
+    expect((await replicas()).map(({ replica, state }) => [replica, state])).toEqual([
+      [1, 'ready'],
+      [2, 'ready'],
+      [3, 'ready'],
+    ]);
+    const ports = (await replicas()).map((one) => one.port);
+    expect(ports[0]).toBe(port);
+    expect(new Set(ports).size).toBe(3);
+    for (const each of ports)
+      expect((await fetch(`http://127.0.0.1:${each}/apps/several/_stcore/health`)).status).toBe(200);
+    expect((await place.post('/apps/several/restart')).status).toBe(200);
+    expect((await replicas()).filter(({ state }) => state === 'ready')).toHaveLength(3);
+    expect((await host.send('PATCH', '/apps/several', { replicas: 1 })).status).toBe(200);
+    await until('one is left', async () => (await replicas()).length === 0);
+  });
+
   it('serves the frontend of the Streamlit that its owner installs in its environment', async () => {
     const { host } = place;
     const venv = await addWithVenv('upgraded', '/upgraded/');

@@ -190,7 +190,7 @@ describe('replicas', () => {
     expect(log).toMatch(/^\[.*\] replica 3: started pid=\d+/m);
   });
 
-  it('the pages of a replica that is killed go on together on another one, and the others do not notice', async () => {
+  it('the pages of a replica that is killed continue on one other replica, and the others do not notice', async () => {
     await live('killed', 3);
     const tabs = await open('killed', 6);
     const lost = tabs.filter(({ path }) => path.endsWith('-2'));
@@ -218,7 +218,7 @@ describe('replicas', () => {
     expect(fresh[0]?.path).toBe('/apps/killed/~1-4');
   });
 
-  it('scaling up and down loses no session, and is no release', async () => {
+  it('scaling up and down loses no session and makes no release', async () => {
     await live('scaled', 1);
     const early = await open('scaled', 2);
     expect((await scale('scaled', 3)).replicas).toBe(3);

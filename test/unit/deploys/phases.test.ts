@@ -25,7 +25,7 @@ it('a deploy that starts over counts its first phase again', () => {
   expect(phases.list()).toEqual([{ name: 'checkout', ms: 100 }]);
 });
 
-it('a phase that goes on is the last one, with the time that it took before', () => {
+it('a phase that continues is the last one, with the time that it took before', () => {
   let now = 0;
   const phases = new Phases(() => now);
   phases.begin('start');

@@ -9,7 +9,7 @@ it('the first replica of a release has the address that a release with one proce
   expect(parsePin('999999999-999999')).toEqual({ release: 999_999_999, replica: 999_999 });
 });
 
-it('a text that is no pin is none', () => {
+it('a text that is not a pin is refused', () => {
   for (const text of ['', '0', '-1', '3-', '3-0', '3-02', '03', '3-2-1', '3 ', '3.1', '1234567890', '3-1234567'])
     expect(parsePin(text), text).toBeUndefined();
 });
