@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { demandAllowed, releaseCage, UNCAGED } from '../domain/project/app-cage.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { findRelease, type App } from '../domain/app/app.js';
-import { replicasOf } from '../domain/app/replicas.js';
+import { replicasOf, withReplicas } from '../domain/app/replicas.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { beyond, chosen, type OptionLimits } from '../domain/streamlit/options.js';
 import { varsOf } from '../store/app-config.js';
@@ -57,7 +57,7 @@ export async function deploy(
   log.phases.begin('start');
   const built = await starting(kit, app, release, facts, settings);
   await tellConfig(kit, app, built, log);
-  const wanted = settings.replicas ?? replicasOf(kit.store.get(app.id));
+  const wanted = replicasOf(withSettings(kit.store.get(app.id), settings));
   const processes = await kit.serving.prepare(app.id, built, wanted, {
     ahead: (variables) => kit.headStarts.take(app.id, built, variables),
   });
@@ -194,12 +194,13 @@ async function swap(
 
 /** Applies streamlit-host.toml once its release is live. Settings that the file alone has end with their removal from it. */
 function withSettings(before: App, { tags, hidden, replicas, sleep, drain, requests }: AppFile): App {
-  const { drainLimitMinutes: _drain, requestHeaders: _headers, ...app } = before;
+  // A preview is looked at by few.
+  const scaled = replicas === undefined || before.preview !== undefined ? before : withReplicas(before, replicas);
+  const { drainLimitMinutes: _drain, requestHeaders: _headers, ...app } = scaled;
   return {
     ...app,
     ...(tags === undefined ? {} : { tags }),
     ...(hidden === undefined ? {} : { hidden }),
-    ...(replicas === undefined ? {} : { replicas }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
     ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
     ...(requests?.headers === undefined ? {} : { requestHeaders: requests.headers.map((name) => name.toLowerCase()) }),

@@ -6,7 +6,7 @@ import type { Principal } from '../domain/access/principal.js';
 import { appState, demandRepository, printable, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
 import type { ProcessCage } from '../domain/app/process-cage.js';
-import { replicasOf } from '../domain/app/replicas.js';
+import { replicasOf, withReplicas } from '../domain/app/replicas.js';
 import { demandBranchName } from '../domain/app/push.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { messageOf, Refusal } from '../errors.js';
@@ -278,9 +278,4 @@ function processStatus(process: Replica['process']): ProcessStatus {
 
 function replicaStatus({ process, sessions, draining }: Replica): ReplicaStatus {
   return { ...processStatus(process), replica: process.replica, sessions, draining };
-}
-
-/** An app with one process is recorded as apps have always been. */
-function withReplicas({ replicas: _, ...app }: App, replicas: number): App {
-  return replicas === 1 ? app : { ...app, replicas };
 }

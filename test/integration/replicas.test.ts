@@ -88,11 +88,13 @@ class Tab {
     this.runs += 1;
   }
 
-  /** As the page does by itself once its connection is gone. */
+  /** As the page does by itself once its connection is gone: it tries again where the server has not noticed a crash yet. */
   async reconnect(): Promise<void> {
     await this.client.close();
     const { session } = this.client;
-    this.client = await StreamlitClient.connect(host.url, { path: this.path, session });
+    this.client = await until('the page has a connection again', () =>
+      StreamlitClient.connect(host.url, { path: this.path, session }).catch(() => undefined),
+    );
     onTestFinished(() => this.client.close());
     await this.run();
   }
@@ -274,6 +276,17 @@ describe('replicas', () => {
     for (const tab of fresh) expect(tab.client.text('round=')).toBe('2');
     const deploy = (await (await host.api('/apps/deployed/deploys/1')).json()) as object;
     expect(deploy).toMatchObject({ state: 'draining', open_pages: 4 });
+  });
+
+  it('a preview has one process', async () => {
+    const project = await live('several', 2);
+    expect((await host.send('PATCH', '/apps/several', { previews_on: true })).status).toBe(200);
+    await project.git('checkout', '--quiet', '-b', 'idea');
+    const pushed = await project.git('push', host.remote('several'), 'idea');
+    expect(pushed.code, pushed.output).toBe(0);
+    expect(await host.app('several--idea')).toMatchObject({ state: 'running' });
+    expect(await readMeta(host, 'several--idea')).not.toHaveProperty('replicas');
+    expect((await readMeta(host, 'several--idea')).processes).toHaveLength(1);
   });
 
   it('all replicas sleep, and all wake', async () => {

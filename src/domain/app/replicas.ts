@@ -13,3 +13,8 @@ export const replicasSchema = z.int(RULE).min(1, RULE).max(MAX_REPLICAS, RULE);
 export function replicasOf({ replicas = 1 }: Pick<App, 'replicas'>): number {
   return replicas;
 }
+
+/** Returns an app that is to have so many processes. One with a single process is recorded as apps have always been. */
+export function withReplicas({ replicas: _, ...app }: App, replicas: number): App {
+  return replicas === 1 ? app : { ...app, replicas };
+}

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { MAX_REPLICAS, replicasOf, replicasSchema } from '../../../../src/domain/app/replicas.js';
+import { newApp } from '../../../../src/domain/app/app.js';
+import { MAX_REPLICAS, replicasOf, replicasSchema, withReplicas } from '../../../../src/domain/app/replicas.js';
 
 it('an app has one process unless more are wanted', () => {
   expect(replicasOf({})).toBe(1);
@@ -12,4 +13,10 @@ it('an app may have from 1 to 16 processes', () => {
     expect(replicasSchema.safeParse(bad).error?.issues[0]?.message, String(bad)).toBe(
       'must be a whole number from 1 to 16',
     );
+});
+
+it('an app with a single process is recorded as apps have always been', () => {
+  const app = newApp('shop', 'Shop', new Date(0));
+  expect(withReplicas(app, 3)).toEqual({ ...app, replicas: 3 });
+  expect(withReplicas(withReplicas(app, 3), 1)).toStrictEqual(app);
 });
