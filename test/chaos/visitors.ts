@@ -31,12 +31,15 @@ export class Visitors {
           headers: { accept: path === '' ? 'text/html' : '*/*' },
           signal: AbortSignal.timeout(30_000),
         });
-        await answer.arrayBuffer();
-        if (answer.status !== 200) this.failed.push(`${id}/${path}: ${answer.status}`);
+        const text = await answer.text();
+        if (answer.status === 200) continue;
+        const said = /<title>(.*?)<\/title>/.exec(text)?.[1] ?? text.slice(0, 100).trim();
+        this.failed.push(`${id}/${path}: ${answer.status} ${said} at ${new Date().toISOString()}`);
       } catch (error) {
         this.failed.push(`${id}/${path}: ${String((error as Error).cause ?? error)}`);
+      } finally {
+        await sleep(PAUSE_MS);
       }
-      await sleep(PAUSE_MS);
     }
   }
 }

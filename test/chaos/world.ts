@@ -18,6 +18,8 @@ export const TTL_S = 5;
 const SETTINGS = {
   STREAMLIT_HOST_SESSION_TTL_SECONDS: String(TTL_S),
   STREAMLIT_HOST_DISK_FLOOR_MB: '0',
+  // Why an app did not respond is worth knowing here.
+  STREAMLIT_HOST_LOG_LEVEL: 'debug',
   // What builds download is kept on the run's own disk, so that it can be linked.
   UV_CACHE_DIR: undefined,
 };
