@@ -124,6 +124,8 @@ class Agent:
         self.app, self.exit, self.told, self.asked, self.over = 0, None, False, False, 0.0
         self.listener = self.stdin = self.output = None
         self.order, self.ordered = bytearray(), False
+        # The file that is being stored, and the folders whose rights are still to be set.
+        self.file, self.folders = None, []
         # The output from `base` on, and how far it was sent over this connection; None before the server wants it.
         self.kept, self.base, self.sent = bytearray(), 0, None
         self.pages = os.sysconf("SC_PAGE_SIZE")
@@ -237,9 +239,15 @@ class Agent:
     def obey(self, kind, payload):
         if kind == b"K":
             self.token = payload.decode()
+        elif kind == b"N":
+            self.store(payload)
+        elif kind == b"W":
+            self.fill(payload)
         elif kind == b"B":
+            self.all_stored()
             self.begin(payload)
         elif kind == b"O":
+            self.all_stored()
             self.ordered = True
             self.order.extend(payload)
             self.give_order(OUT)
@@ -249,6 +257,54 @@ class Agent:
             self.signal(int(payload))
         elif kind == b"D":
             end(self.code())
+
+    # The files of the app.
+
+    def store(self, entry):
+        """Makes a folder, a link or a file, whose content follows."""
+        kind, rights, path, target = entry.split(b"\0")
+        self.close_file()
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if kind == b"f":
+                self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, int(rights, 8))
+            elif kind == b"l":
+                if not os.path.lexists(path):
+                    os.symlink(target, path)
+            else:
+                os.makedirs(path, exist_ok=True)
+                self.folders.append((path, int(rights, 8)))
+        except OSError as error:
+            self.fail(error)
+
+    def fill(self, content):
+        try:
+            while content:
+                content = content[os.write(self.file, content) :]
+        except (OSError, TypeError) as error:
+            self.fail(error)
+
+    def close_file(self):
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
+
+    def all_stored(self):
+        """Only now, since nothing could be put into a folder that is for reading alone."""
+        self.close_file()
+        while self.folders:
+            try:
+                os.chmod(*self.folders.pop())
+            except OSError:
+                pass  # It is not ours, such as the one in which a volume is.
+
+    def fail(self, error):
+        """Says why there is nothing to run: to who waits for it, or in the app's log."""
+        if not self.app:
+            self.send(b"F", str(error).encode())
+            return self.flush()
+        self.kept.extend(b"The files of the release could not be stored: %s\n" % str(error).encode())
+        kill_all()
 
     # The app.
 

@@ -262,6 +262,7 @@ export const refusalCodes = [
   'submodule',
   'swarm-address-missing',
   'swarm-address-unusable',
+  'swarm-data-misplaced',
   'swarm-manager-missing',
   'token-app-missing',
   'token-ended',

@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import type { Environments } from '../environments/environments.js';
 import { releasesToDrop } from '../domain/app/retention.js';
+import type { Runtime } from '../runtime/runtime.js';
 import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -15,10 +16,12 @@ export interface PrunerOptions {
   paths: Paths;
   git: Git;
   environments: Pick<Environments, 'discard' | 'pruneLocks'>;
+  /** Forgets what was made of an environment that goes. */
+  runtime: Pick<Runtime, 'forget'>;
   configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
-  logger: { info(facts: object, text: string): void };
+  logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
 }
 
 /** Removes what nobody can come back to: old releases, and environments that no release uses. */
@@ -76,8 +79,12 @@ export class Pruner {
     if (store.leftAlone.size > 0) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
-      if (!used.has(name) && (await environments.discard(name, SPARE_MS)))
-        logger.info({ environment: name }, 'removed an unused environment');
+      if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
+      logger.info({ environment: name }, 'removed an unused environment');
+      // What is left of it elsewhere only takes room.
+      await this.#options.runtime
+        .forget?.(paths.environment(name))
+        .catch((error: unknown) => logger.warn({ environment: name, err: error }, 'its image could not be deleted'));
     }
     const locks = store.list().flatMap((app) => app.releases.flatMap((release) => release.lock ?? []));
     await environments.pruneLocks(new Set(locks), SPARE_MS);

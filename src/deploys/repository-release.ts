@@ -7,6 +7,7 @@ import type { App } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { both } from '../lib/both.js';
+import type { Runtime } from '../runtime/runtime.js';
 import { counted } from '../lib/words.js';
 import type { EffectiveConfig } from '../app-config/effective.js';
 import { varsOf, type AppConfig } from '../store/app-config.js';
@@ -28,6 +29,7 @@ export interface RepositoryReleasesOptions {
   systemPackages: Pick<SystemPackages, 'provide'>;
   inspector: Pick<Inspector, 'take'>;
   reader: Reader;
+  runtime: Pick<Runtime, 'provide'>;
   configs: Pick<EffectiveConfig, 'read'>;
 }
 
@@ -68,6 +70,8 @@ export class RepositoryReleases implements ReleaseSource {
     const own = { app: app.id, within };
     const request = { ...place, python, localKey: release.commit, own, fresh: release.fresh, vars, signal };
     const made = await ensureEnvironment(environments, request, log);
+    const provided = await this.#options.runtime.provide?.(paths.environment(made.environment));
+    if (provided !== undefined) log.step(provided);
     const options = await optionsOf(this.#options.reader, join(source, root ?? ''), entrypoint);
     return { facts: { ...(root === undefined ? {} : { root }), entrypoint, ...made, options }, settings };
   }

@@ -24,6 +24,11 @@ export async function leaveUncompiled(environment: string, caged: boolean): Prom
   await writeFile(marker, `${JSON.stringify({ caged })}\n`, { flag: 'wx' });
 }
 
+/** Whether nothing is left to compile of an environment. */
+export async function isCompiled(environment: string): Promise<boolean> {
+  return (await readFile(join(environment, UNCOMPILED), 'utf8').catch(ifGone)) === undefined;
+}
+
 export interface CompilerOptions {
   /** Where environments are. */
   root: string;
@@ -39,6 +44,8 @@ export interface CompilerOptions {
   demandRoom: () => Promise<void>;
   /** Told when environments were compiled, and nothing is left to do. */
   onIdle?: () => void;
+  /** Told of each environment that was compiled, by its folder; its errors are logged. */
+  onCompiled?: (environment: string) => Promise<void>;
   /** PATH, HOME and the mark of builds. */
   env: Variables;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
@@ -100,6 +107,7 @@ export class Compiler {
         if (ms === undefined) continue;
         compiled = true;
         logger.info({ environment: hash, ms: Math.round(ms) }, 'compiled an environment');
+        await this.#options.onCompiled?.(join(root, hash));
       } catch (error) {
         // It serves all the same, and the next start of the server tries again in any case.
         if (this.#closing.signal.aborted) break;

@@ -308,13 +308,14 @@ export class AppProcess {
 
   async #launch(): Promise<void> {
     const { app, release, command, order, cwd, log, ahead } = this.spec;
+    const files = this.spec.files?.(this.#key) ?? [];
     const confines = await this.spec.confines?.();
     const environment = await this.spec.environment({ key: this.#key, port: this.port });
     if (this.#over) return;
     const instance =
       (await ahead?.(environment)) ??
       (await this.#runtime.begin({
-        ...{ app, release, command, cwd, environment, log, confines, limits: this.#limits },
+        ...{ app, release, command, cwd, files, environment, log, confines, limits: this.#limits },
         listener: this.#lease === undefined,
       }));
     // It was stopped meanwhile, or left to the next server, which does not know of this one.
@@ -324,7 +325,7 @@ export class AppProcess {
     // Logged before it is told what to run, so that it precedes the app's output.
     await this.#say(`started ${nameOf(instance.record)}${this.port === undefined ? '' : ` port=${this.port}`}`);
     try {
-      await instance.tell({ argv: order, cwd, environment, log: log.path });
+      await instance.tell({ argv: order, cwd, environment, log: log.path, files });
     } catch (error) {
       // It would wait for ever, and the next start would forget it.
       this.#instance = undefined;

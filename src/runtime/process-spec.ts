@@ -13,6 +13,8 @@ export interface ProcessSpec {
   /** argv of what the interpreter runs. */
   order: readonly string[];
   cwd: string;
+  /** Returns the files and folders that it needs and that only it has. @param key as of `ProcessPlace` */
+  files?: (key: string) => readonly string[];
   /** Returns the whole environment of the process at its address, except its mark. Called at each start. */
   environment(at: ProcessPlace): Record<string, string> | Promise<Record<string, string>>;
   /** Returns what it may reach, at each start; everything that the server can reach unless given. */

@@ -21,6 +21,15 @@ export interface Runtime {
    * @throws Refusal `app-not-started` where the command cannot be run
    */
   begin(spec: BeginSpec): Promise<Instance>;
+  /**
+   * Makes an environment known where it will be used, so that no start waits for that; nothing to do on this machine.
+   * @param environment its folder; to be called again when its bytecode has been added
+   * @returns a sentence on what was done; nothing where there was nothing to do
+   * @throws Refusal `registry-unavailable`, `app-not-started`
+   */
+  provide?(environment: string): Promise<string | undefined>;
+  /** Forgets an environment that was deleted. */
+  forget?(environment: string): Promise<void>;
   /** Takes over what an earlier server began. @returns undefined where that does not run any more; nothing was touched then */
   adopt(record: InstanceRecord): Promise<Instance | undefined>;
   /** Ends what is left of an instance that is not to be adopted. */
@@ -55,6 +64,8 @@ export interface BeginSpec {
   confines?: Confines | undefined;
   /** True where it is handed a listening socket, which gives it an address of its own. */
   listener?: boolean;
+  /** The files and folders of the release that it will be told to run; nothing where that is not known yet. */
+  files?: readonly string[];
   /** What it will be limited to (`limit`), as far as that is known: the runtime may set it from the start. */
   limits?: Limits;
 }
@@ -109,6 +120,8 @@ export interface Order {
   environment: Readonly<Record<string, string>>;
   /** The file for all its output from now on. */
   log: string;
+  /** The files and folders that it needs for that, where the machine that it runs on may not have them. */
+  files?: readonly string[];
 }
 
 /** How an instance ended; both null where nobody saw it, since an earlier server had begun it. */

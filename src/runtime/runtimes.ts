@@ -30,6 +30,14 @@ export class Runtimes implements Runtime {
     return (spec.confines === undefined ? processes : confined).begin(spec);
   }
 
+  async provide(environment: string): Promise<string | undefined> {
+    return this.#options.confined.provide?.(environment);
+  }
+
+  async forget(environment: string): Promise<void> {
+    for (const one of this.#all) await one.forget?.(environment);
+  }
+
   async adopt(record: InstanceRecord): Promise<Instance | undefined> {
     return this.#of(record)?.adopt(record);
   }

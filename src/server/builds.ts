@@ -22,6 +22,8 @@ export interface BuildsOptions
   /** Reads what a project asks for, in a thread. */
   reader: Pick<ThreadReader, 'read'>;
   room: Pick<Room, 'demand'>;
+  /** Told of each environment that was compiled. */
+  onCompiled: (environment: string) => Promise<void>;
   logger: Logger;
 }
 
@@ -39,7 +41,7 @@ export interface Builds {
 
 /** Creates what builds need. Nothing runs yet. */
 export function openBuilds(options: BuildsOptions): Builds {
-  const { config, paths, launcher, tools, python, cage, env, reader, room, logger } = options;
+  const { config, paths, launcher, tools, python, cage, env, reader, room, onCompiled, logger } = options;
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const common = { root: paths.environments, tmp: paths.drafts, cache: paths.builds, cage, env };
@@ -55,7 +57,8 @@ export function openBuilds(options: BuildsOptions): Builds {
   });
   const script = join(dirname(launcher), 'compile.py');
   const cachePruner = new CachePruner({ ...common, uv: tools.uv, python, logger });
-  const compiler = new Compiler({ ...common, script, demandRoom, onIdle: () => cachePruner.soon(), logger });
+  const onIdle = (): void => cachePruner.soon();
+  const compiler = new Compiler({ ...common, script, demandRoom, onCompiled, onIdle, logger });
   const ahead = new Ahead({ root: paths.environments, environments, compiler, demandRoom, logger });
   return {
     environments,

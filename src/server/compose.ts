@@ -172,6 +172,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const reader = new ThreadReader({ logger });
   const { environments, compiler, cachePruner, ahead, systemPackages } = openBuilds({
     ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
+    onCompiled: async (environment) => void (await runtime.provide?.(environment)),
     cage: async () => {
       await settle();
       return buildCage(cage, config.cageFolders);
@@ -225,6 +226,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     git,
     environments,
+    runtime,
     configs: appConfigs,
     keep: config.keptReleases,
     logger,
@@ -236,7 +238,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     git,
     sources: new ReleaseSources({
       repository: new RepositoryReleases({
-        ...{ paths, git, environments, systemPackages, inspector, reader },
+        ...{ paths, git, environments, systemPackages, inspector, reader, runtime },
         configs: effective,
       }),
       folder: new FolderReleases(environments, reader),
@@ -314,6 +316,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       () => environments.close(),
       () => compiler.close(),
       () => cachePruner.close(),
+      () => running.rest(),
       () => chores.settled(),
       () => inPlace.rest(),
       () => mender.close(),

@@ -28,7 +28,7 @@ export interface RuntimeOptions {
   cage: Cage;
   /** The folder of the code that an app's Python runs first. */
   launcher: string;
-  store: Pick<AppStore, 'list'>;
+  store: Pick<AppStore, 'list' | 'find' | 'update'>;
   logger: Logger;
 }
 
@@ -53,6 +53,8 @@ export interface OpenedRuntime {
   ping: () => Promise<void>;
   /** The machines that apps run on; undefined where that is this one alone. @throws Refusal `docker-unavailable` */
   nodes: () => Promise<SwarmNode[] | undefined>;
+  /** Interrupts what is done in the background. */
+  rest: () => Promise<void>;
   /** Lets the next server take over what is connected from other machines. */
   leave: () => void;
   /** To be called when nothing of this server runs any more. */
@@ -79,13 +81,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     check: () => Promise.resolve('Apps run as processes of this machine.'),
     ping: () => Promise.resolve(),
     nodes: () => Promise.resolve(undefined),
+    rest: () => Promise.resolve(),
     leave: () => undefined,
     close: () => groups?.remove(),
   };
   const root = process.getuid?.() === 0;
   const openers: Record<string, () => Promise<OpenedDriver>> = {
     [DOCKER]: async () => openDocker(new Engine(config.docker.socket), { config, paths, launcher, common }),
-    [SWARM]: async () => openSwarm({ ...common, config, paths, launcher }),
+    [SWARM]: async () => openSwarm({ ...common, config, paths, launcher, store, logger }),
   };
   const drivers = new Map<string, OpenedDriver>();
   for (const [kind, open] of Object.entries(openers)) {
@@ -103,15 +106,18 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
   const leave = (): void => {
     for (const driver of drivers.values()) driver.leave?.();
   };
+  const rest = async (): Promise<void> => {
+    for (const driver of drivers.values()) await driver.rest?.();
+  };
   const runtime = new Runtimes({ processes, confined: chosen?.runtime ?? processes, others });
-  if (chosen === undefined) return drivers.size === 0 ? plain : { ...plain, runtime, leave };
+  if (chosen === undefined) return drivers.size === 0 ? plain : { ...plain, runtime, leave, rest };
   await chosen.runtime.tryOut();
   logger.info(await chosen.sentence());
   // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
   if (root) process.umask(0o022);
   return {
     ...plain,
-    ...{ runtime, leave },
+    ...{ runtime, leave, rest },
     cageKind: () => 'container',
     changesUser: () => root,
     facts: () => ({ kind: config.runtime, version: chosen.engine.version }),
@@ -131,6 +137,7 @@ interface OpenedDriver {
   /** What it is, in one sentence. */
   sentence: () => Promise<string>;
   leave?: () => void;
+  rest?: () => Promise<void>;
 }
 
 async function openDocker(

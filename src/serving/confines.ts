@@ -68,6 +68,7 @@ export class AppConfines {
       uid,
       network,
       devices: await findDevices(devices),
+      parts: { environment, launcher, ordered: [paths.releases(app), secrets], storage },
     };
   }
 }

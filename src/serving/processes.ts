@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasOwnLogin } from '../domain/access/identity.js';
 import type { ConfigVars } from '../domain/config/vars.js';
@@ -112,6 +112,7 @@ export class Processes {
         command: launchCommand(pythonOf(environment), launcher, app),
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
+        files: (key) => [paths.source(app, release.number), dirname(paths.secretsFile(app, release.number, key))],
         // An in-place app belongs to the operator and keeps its rights.
         ...(release.folder === undefined && confines && { confines: () => confines(app, environment, release.cage) }),
         environment: (at) => this.#environment(app, release, environment, at),

@@ -24,6 +24,10 @@ export class Paths {
   lock(key: string): string {
     return join(this.locks, `${key}.txt`);
   }
+  /** What is known of the images of environments. */
+  get images(): string {
+    return join(this.data, 'images');
+  }
   /** Work in progress; emptied at every start. */
   get tmp(): string {
     return join(this.data, 'tmp');

@@ -1,10 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, readdir, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { inject } from 'vitest';
 import { isWithin } from '../../src/lib/within.js';
 import { endWithFile, scratch } from './ends.js';
 import { until } from './host.js';
@@ -30,6 +31,17 @@ export interface SwarmNode {
   cutOff: (off: boolean) => Promise<void>;
 }
 
+/**
+ * An empty data folder for a server whose apps run on a Swarm: such as are none in the places of temporary files, of which containers
+ * have their own.
+ */
+export async function swarmData(): Promise<string> {
+  const data = await mkdtemp('/var/lib/streamlit-host-test-');
+  endWithFile(() => rm(data, { recursive: true, force: true, maxRetries: 5 }));
+  await symlink(inject('tools').environments, join(data, 'environments'));
+  return data;
+}
+
 /** A Swarm of the test file's own. */
 export interface Swarm {
   /** What is missing for one; empty where nothing is. */
@@ -38,6 +50,10 @@ export interface Swarm {
   address: string;
   /** Where the nodes get images from; plain HTTP. */
   registry: string;
+  /** Where the registry keeps them. */
+  registryFolder: string;
+  /** Ends the registry, or starts it again. */
+  haveRegistry: (running: boolean) => Promise<void>;
   /** The first one is the manager. */
   nodes: readonly SwarmNode[];
 }
@@ -46,9 +62,13 @@ export interface Swarm {
  * Starts a Swarm of the test file's own on this machine. The rest of the machine does not notice: the network is a bridge without a
  * way out, what Docker sets up it sets up in namespaces, and everything ends with the test file, or with its process.
  * @param count how many nodes
+ * @param hidden folders of this machine that no node has: it sees an empty one in their place
  */
-export async function startSwarm(count: number): Promise<Swarm> {
-  const lacking = (lacks: string): Swarm => ({ lacks, address: '', registry: '', nodes: [] });
+export async function startSwarm(count: number, hidden: readonly string[] = []): Promise<Swarm> {
+  const lacking = (lacks: string): Swarm => ({
+    ...{ lacks, address: '', registry: '', registryFolder: '', nodes: [] },
+    haveRegistry: () => Promise.resolve(),
+  });
   if (process.getuid?.() !== 0) return lacking('needs root');
   for (const program of PROGRAMS)
     if (!(await isInstalled(program)))
@@ -59,9 +79,11 @@ export async function startSwarm(count: number): Promise<Swarm> {
   if (!(await network.begin())) return lacking('needs a machine that may make network namespaces');
   const registry = `${network.address}:${REGISTRY}`;
   const folder = await scratch('swarm-');
-  const nodes = network.spaces.map((space) => new Node(space, join(folder, space.name), registry));
+  const nodes = network.spaces.map((space) => new Node(space, join(folder, space.name), registry, hidden));
   endWithFile(() => Promise.all(nodes.map((node) => node.end())));
-  await startRegistry(join(folder, 'registry'), network.address);
+  const registryFolder = join(folder, 'registry');
+  let endRegistry = await startRegistry(registryFolder, network.address);
+  endWithFile(() => endRegistry());
   const started = await Promise.all(
     nodes.map((node) =>
       node.start().then(
@@ -78,7 +100,13 @@ export async function startSwarm(count: number): Promise<Swarm> {
   const token = (await manager.docker('swarm', 'join-token', '--quiet', 'worker')).trim();
   for (const node of others)
     await node.docker('swarm', 'join', '--token', token, ...where(node), `${manager.space.address}:2377`);
-  return { lacks: '', address: network.address, registry, nodes };
+  return {
+    ...{ lacks: '', address: network.address, registry, registryFolder, nodes },
+    async haveRegistry(running) {
+      await endRegistry();
+      if (running) endRegistry = await startRegistry(registryFolder, network.address);
+    },
+  };
 }
 
 async function isInstalled(program: string): Promise<boolean> {
@@ -177,14 +205,16 @@ class Node implements SwarmNode {
   readonly socket: string;
   readonly #folder: string;
   readonly #registry: string;
+  readonly #hidden: readonly string[];
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
 
-  constructor(space: Space, folder: string, registry: string) {
+  constructor(space: Space, folder: string, registry: string, hidden: readonly string[]) {
     this.space = space;
     this.name = space.name;
     this.#folder = folder;
     this.#registry = registry;
+    this.#hidden = hidden;
     this.socket = join(folder, 'docker.sock');
     this.docker = this.docker.bind(this);
     this.kill = this.kill.bind(this);
@@ -209,8 +239,21 @@ class Node implements SwarmNode {
     const child = spawn(
       'setpriv',
       [
-        ...['--pdeathsig', 'TERM', 'nsenter', `--net=/run/netns/${namespace}`, 'unshare', '--uts', 'sh', '-c'],
-        ...['hostname "$0" && exec dockerd "$@"', name, ...args],
+        ...[
+          '--pdeathsig',
+          'TERM',
+          'nsenter',
+          `--net=/run/netns/${namespace}`,
+          'unshare',
+          '--uts',
+          '--mount',
+          'sh',
+          '-c',
+        ],
+        ...[
+          `hostname "$0" && ${this.#hidden.map((at) => `mount -t tmpfs none '${at}' && `).join('')}exec dockerd "$@"`,
+        ],
+        ...[name, ...args],
       ],
       { env: { PATH, HOME: this.#folder }, stdio: 'ignore' },
     );
@@ -287,7 +330,8 @@ class Node implements SwarmNode {
   }
 }
 
-async function startRegistry(folder: string, address: string): Promise<void> {
+/** @returns what ends it */
+async function startRegistry(folder: string, address: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
   const config = join(folder, 'config.yml');
   await writeFile(
@@ -295,7 +339,7 @@ async function startRegistry(folder: string, address: string): Promise<void> {
     [
       'version: 0.1',
       'log: { level: error }',
-      `storage: { filesystem: { rootdirectory: ${join(folder, 'data')} } }`,
+      `storage: { filesystem: { rootdirectory: ${join(folder, 'data')} }, delete: { enabled: true } }`,
       `http: { addr: '${address}:${REGISTRY}' }`,
       '',
     ].join('\n'),
@@ -305,10 +349,6 @@ async function startRegistry(folder: string, address: string): Promise<void> {
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');
-  endWithFile(async () => {
-    child.kill();
-    await exited;
-  });
   await until('the registry answers', async () => {
     const socket = createConnection(REGISTRY, address);
     try {
@@ -320,4 +360,8 @@ async function startRegistry(folder: string, address: string): Promise<void> {
       socket.destroy();
     }
   });
+  return async () => {
+    child.kill();
+    await exited;
+  };
 }

@@ -11,6 +11,7 @@ import { readMachine } from '../../src/runtime/process/cage/machine.js';
 import { Ports } from '../../src/runtime/process/ports.js';
 import type { Instance, InstanceRecord } from '../../src/runtime/runtime.js';
 import { Cluster } from '../../src/runtime/swarm/cluster.js';
+import { Images } from '../../src/runtime/swarm/images.js';
 import { SwarmRuntime } from '../../src/runtime/swarm/swarm-runtime.js';
 import { Tunnel } from '../../src/runtime/swarm/tunnel.js';
 import { endWithFile, scratch } from '../helpers/ends.js';
@@ -30,10 +31,17 @@ const tunnel = await Tunnel.open({ host: lacks === '' ? address : '127.0.0.1', p
 endWithFile(() => tunnel.close());
 
 function make(mark: string, data: string): SwarmRuntime {
+  const { links, folders: system } = machine.system;
+  const images = new Images({
+    ...{ cluster, mark, registry, links, system, records: join(data, 'images'), ordered: [join(data, 'apps')] },
+    ...{ agent: join(ROOT, 'python/agent.py'), launcher: join(ROOT, 'python/launch.py') },
+    facts: () => Promise.resolve({ python: undefined, compiled: false }),
+    logger: { info: () => undefined, warn: () => undefined },
+  });
   return new SwarmRuntime({
-    ...{ cluster, tunnel, registry, mark, data, machine, sockets: data, ports: new Ports(portRange(10)) },
+    ...{ cluster, tunnel, images, mark, data, machine, sockets: data, ports: new Ports(portRange(10)) },
     server: { host: address, port: tunnel.port },
-    first: join(ROOT, 'python/agent.py'),
+    ordered: { releases: join(data, 'apps'), secrets: join(data, 'secrets') },
   });
 }
 

@@ -7,7 +7,7 @@ import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { portRange } from '../helpers/ports.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { startSwarm, type SwarmNode } from '../helpers/swarm.js';
+import { startSwarm, swarmData, type SwarmNode } from '../helpers/swarm.js';
 
 const { lacks, address, registry, nodes } = await startSwarm(3);
 
@@ -29,8 +29,10 @@ describe.skipIf(lacks !== '')(`a server that runs apps on a Swarm of three nodes
       STREAMLIT_HOST_DOCKER_SOCKET: nodes[0]?.socket ?? '',
       STREAMLIT_HOST_SWARM_ADDRESS: `${address}:${portRange(1).min}`,
       STREAMLIT_HOST_SWARM_REGISTRY: registry,
+      // So that any node may run it.
+      STREAMLIT_HOST_SWARM_STORAGE: 'shared',
     };
-    host = await startHost({ env });
+    host = await startHost({ env, data: await swarmData() });
     project = await Project.create({ ...textApp('text:one'), ...showing('text:one') });
     await pushLive(project, host, 'boxed');
   });

@@ -6,7 +6,7 @@ import { portRange } from '../helpers/ports.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { startSwarm, type SwarmNode } from '../helpers/swarm.js';
+import { startSwarm, swarmData, type SwarmNode } from '../helpers/swarm.js';
 
 const { lacks, address, registry, nodes } = await startSwarm(3);
 
@@ -25,11 +25,14 @@ describe.skipIf(lacks !== '')(`a Swarm whose nodes come and go (${lacks || 'Dock
     // Apps run on workers alone.
     await manager.docker('node', 'update', '--availability', 'drain', 'n1');
     host = await startHost({
+      data: await swarmData(),
       env: {
         STREAMLIT_HOST_RUNTIME: 'swarm',
         STREAMLIT_HOST_DOCKER_SOCKET: manager.socket,
         STREAMLIT_HOST_SWARM_ADDRESS: `${address}:${portRange(1).min}`,
         STREAMLIT_HOST_SWARM_REGISTRY: registry,
+        // So that any node may run it.
+        STREAMLIT_HOST_SWARM_STORAGE: 'shared',
       },
     });
     project = await Project.create({ ...textApp(''), ...showing('text:one') });

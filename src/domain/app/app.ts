@@ -63,6 +63,8 @@ export const appSchema = z.object({
   frames: z.array(z.string()).optional(),
   /** The CI jobs that get deploy tokens for it. */
   ciRules: z.array(ciRuleSchema).optional(),
+  /** The machine of a Swarm with its own files, by id and name, and their volume there; not there = the data folder has them. */
+  home: z.object({ node: z.string(), name: z.string(), volume: z.string() }).optional(),
   /** What it is a preview of, where it is one. */
   preview: z
     .object({

@@ -41,7 +41,7 @@ export interface ContainerSpec {
 
 /** A mount in Docker's words. */
 export interface Mount {
-  Type: 'bind' | 'tmpfs';
+  Type: 'bind' | 'tmpfs' | 'volume';
   Source?: string;
   Target: string;
   ReadOnly?: boolean;
@@ -61,7 +61,7 @@ export function describeContainer(spec: ContainerSpec, exists: (path: string) =>
     ...{ OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
     Labels: { [LABELS.mark]: spec.mark, [LABELS.data]: spec.data },
     HostConfig: {
-      Mounts: [...filesOf(spec, exists), ...handedOf(spec)],
+      Mounts: [...filesOf(withFirst(spec), exists), ...handedOf(spec)],
       Tmpfs: TMPFS,
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
@@ -97,9 +97,14 @@ function handedOf({ log, sockets }: ContainerSpec): Mount[] {
   return [bind(log, HANDED.log), ...(sockets === undefined ? [] : [bind(sockets, HANDED.sockets)])];
 }
 
+/** The first step is the machine's too. */
+function withFirst(spec: ContainerSpec): ContainerSpec {
+  return { ...spec, confines: { ...spec.confines, readOnly: [...(spec.confines.readOnly ?? []), spec.first] } };
+}
+
 /** What of the machine a container sees, by where it sees it. */
 export function filesOf(
-  { confines, system, hidden, first }: Pick<ContainerSpec, 'confines' | 'system' | 'hidden' | 'first'>,
+  { confines, system, hidden }: Pick<ContainerSpec, 'confines' | 'system' | 'hidden'>,
   exists: (path: string) => boolean,
 ): Mount[] {
   const { python, readOnly = [], writable = [] } = confines;
@@ -112,7 +117,7 @@ export function filesOf(
   const bind = (source: string, at: string, ReadOnly: boolean): void => {
     if (source !== '/' && exists(source)) mounts.set(at, { Type: 'bind', Source: source, Target: at, ReadOnly });
   };
-  for (const path of [...read, first]) bind(path, path, true);
+  for (const path of read) bind(path, path, true);
   for (const path of hidden)
     if (read.some((one) => isWithin(path, one))) mounts.set(path, { Type: 'tmpfs', Target: path });
   for (const path of writable) bind(path, path, false);

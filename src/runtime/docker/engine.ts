@@ -12,7 +12,12 @@ const LIMIT_MS = 60_000;
 const VERSION_MS = 5_000;
 
 /** The label that holds the mark of an instance, and the one that tells its data folder from others. */
-export const LABELS = { mark: 'streamlit-host.mark', data: 'streamlit-host.data' } as const;
+export const LABELS = {
+  mark: 'streamlit-host.mark',
+  data: 'streamlit-host.data',
+  /** Of what runs no app, but has machines pull an image. */
+  pull: 'streamlit-host.pull',
+} as const;
 
 const versionSchema = z.object({
   Version: z.string(),

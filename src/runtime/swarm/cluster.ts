@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
-import { EngineError, LABELS, unlessMissing, type Engine } from '../docker/engine.js';
-import type { Frame } from '../docker/frame.js';
+import { Deadline } from '../../lib/deadline.js';
+import { LABELS, unlessMissing, type Engine } from '../docker/engine.js';
+import { describePull } from './service-spec.js';
 
-/** What a registry that needs no login is told (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImagePush). */
-const NO_LOGIN = Buffer.from('{}').toString('base64');
-/** How long a push may take, in ms. */
-const PUSH_MS = 10 * 60_000;
+/** How long it may take until all machines have pulled an image, and how often it is looked whether they have, in ms. */
+const PULL_MS = 15 * 60_000;
+const PULL_LOOK_MS = 500;
 
 const labelsSchema = z.record(z.string(), z.string()).nullish();
 const serviceSchema = z.object({
@@ -29,8 +32,15 @@ const nodeSchema = z.object({
   Description: z.object({ Hostname: z.string() }),
   Status: z.object({ State: z.string(), Addr: z.string().optional() }),
 });
-const infoSchema = z.object({ Swarm: z.object({ LocalNodeState: z.string(), ControlAvailable: z.boolean() }) });
-const progressSchema = z.object({ error: z.string().optional() });
+const infoSchema = z.object({
+  Swarm: z.object({ LocalNodeState: z.string(), ControlAvailable: z.boolean() }),
+  RegistryConfig: z
+    .object({
+      IndexConfigs: z.record(z.string(), z.object({ Secure: z.boolean() })).nullish(),
+      InsecureRegistryCIDRs: z.array(z.string()).nullish(),
+    })
+    .nullish(),
+});
 
 /** What a Swarm answers, by what it was asked for. */
 export const swarmAnswers = {
@@ -111,25 +121,51 @@ export class Cluster {
     return this.engine.ask(swarmAnswers.nodes, { method: 'GET', path: '/nodes' });
   }
 
-  /** Makes an image known to all machines. @throws Refusal `registry-unavailable` */
-  async publish(frame: Frame, registry: string): Promise<string> {
-    const { repository, tag } = frame;
-    const name = `${registry}/${repository}`;
-    await this.engine.import(name, tag, await frame.archive());
-    const said = await this.engine.send({
-      method: 'POST',
-      path: `/images/${name}/push`,
-      query: { tag },
-      headers: { 'x-registry-auth': NO_LOGIN },
-      limitMs: PUSH_MS,
+  /** Whether this machine's Docker is told to use a registry without TLS. @param host with its port, as an image's name has it */
+  async isInsecure(host: string): Promise<boolean> {
+    const { RegistryConfig: config } = await this.engine.ask(infoSchema, { method: 'GET', path: '/info' });
+    const known = config?.IndexConfigs?.[host]?.Secure;
+    if (known !== undefined) return !known;
+    const [, name = ''] = /^\[?(.*?)\]?(?::\d+)?$/.exec(host) ?? [];
+    // As Docker does without being told.
+    if (name === 'localhost') return true;
+    if (!ipaddr.isValid(name)) return false;
+    const address = ipaddr.process(name);
+    return (config?.InsecureRegistryCIDRs ?? []).some((range) => {
+      const [net, bits] = ipaddr.parseCIDR(range);
+      return net.kind() === address.kind() && address.match([net, bits] as never);
     });
-    // It says how far it is, a line each, and last what went wrong.
-    const failed = said
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map((line) => progressSchema.parse(JSON.parse(line)).error)
-      .find((error) => error !== undefined);
-    if (failed !== undefined) throw new EngineError(500, failed);
-    return `${name}:${tag}`;
+  }
+
+  /**
+   * Has all machines that get work pull an image, and waits for them.
+   * @param mark of the server that wants it
+   * @returns how many have it
+   */
+  async pullAhead(image: string, mark: string, signal: AbortSignal): Promise<number> {
+    const name = `streamlit-host-pull-${randomUUID()}`;
+    const working = (await this.nodes()).filter(
+      ({ Spec, Status }) => Spec.Availability === 'active' && Status.State === 'ready',
+    );
+    await this.create(describePull(name, image, mark));
+    try {
+      const deadline = new Deadline(PULL_MS);
+      for (;;) {
+        await sleep(PULL_LOOK_MS, undefined, { signal, ref: false });
+        const tasks = await this.tasks(name);
+        const over = tasks.filter(isOver);
+        if (deadline.isOver || over.length >= working.length)
+          return over.filter(({ Status }) => Status.State === 'complete').length;
+      }
+    } finally {
+      await this.remove(name);
+    }
+  }
+
+  /** Removes what a server that was killed has left of its pulling. */
+  async sweepPulls(mark: string): Promise<void> {
+    const query = { filters: JSON.stringify({ label: [`${LABELS.pull}=${mark}`] }) };
+    const left = await this.engine.ask(swarmAnswers.services, { method: 'GET', path: '/services', query });
+    for (const { Spec } of left) await this.remove(Spec.Name);
   }
 }

@@ -5,8 +5,13 @@ const MOST = 1024 * 1024;
 
 /** What the server and `python/agent.py` say to each other, by what it means. */
 export const SAYS = {
-  /** To the instance: the key with which it comes back, what it begins, its order, how much of its output is kept, a signal, and that all is known of its end. */
+  /**
+   * To the instance: the key with which it comes back, a file or folder that it needs and what is in it, what it begins, its order,
+   * how much of its output is kept, a signal, and that all is known of its end.
+   */
   key: 'K',
+  entry: 'N',
+  content: 'W',
   begin: 'B',
   order: 'O',
   received: 'A',

@@ -1,12 +1,16 @@
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
+import { messageOf } from '../../errors.js';
 import type { Address, SocketAddress } from '../../lib/address.js';
+import { Deadline } from '../../lib/deadline.js';
 import { LogFile } from '../../logs/log-file.js';
 import { exitWithin } from '../exit-code.js';
 import type { Exit, Instance, InstanceRecord, Order, Usage } from '../runtime.js';
-import { isOver, type Cluster } from './cluster.js';
+import { isOver, type Cluster, type TaskFacts } from './cluster.js';
 import type { Door } from './door.js';
+import { framesOf } from './files.js';
 import { encodeFrame, FrameReader, SAYS, type Frame } from './frames.js';
 import { LogPump } from './log-pump.js';
 import type { Seat } from './tunnel.js';
@@ -17,6 +21,8 @@ const LOOK_MS = 250;
 const SILENT_MS = 5_000;
 /** How long Swarm may take to end what it is to end, in ms. */
 const KILL_MS = 15_000;
+/** How long a machine may take to pull an image, in ms. */
+const PULL_MS = 10 * 60_000;
 /** The descriptor of the socket that an instance is handed. */
 const HANDED = 3;
 
@@ -30,10 +36,22 @@ export interface SwarmParts {
   door: Door;
   /** The place of the file that says how far its output is in its log. */
   position: string;
-  /** What it begins; nothing where it runs already. */
-  head?: Buffer;
+  /** What it gets first, and what it begins; nothing where it runs already. */
+  opening?: Opening;
+  /** Sees to what must be settled before its order, and may send it something. */
+  settle?: (send: (frames: AsyncIterable<Buffer>) => Promise<void>) => Promise<void>;
   /** Called when the server has nothing to do with it any more. */
   released: () => void;
+}
+
+/** How an instance begins. */
+export interface Opening {
+  /** Frames of what it needs before it begins. */
+  frames: readonly Buffer[];
+  /** Files and folders that it is sent then. */
+  files: readonly string[];
+  /** What it begins. */
+  head: Buffer;
 }
 
 /** One service of an app, from its start to its end. It outlives this server. */
@@ -64,7 +82,7 @@ export class SwarmInstance implements Instance, Seat {
     let resolve!: (exit: Exit) => void;
     this.ended = new Promise((done) => (resolve = done));
     this.#resolve = resolve;
-    if (parts.head === undefined) this.#pump = LogPump.resume(parts.position);
+    if (parts.opening === undefined) this.#pump = LogPump.resume(parts.position);
   }
 
   /** To be called once there is a service: while it is not connected, Swarm is asked whether it runs. */
@@ -85,15 +103,20 @@ export class SwarmInstance implements Instance, Seat {
   async begun(limitMs: number): Promise<void> {
     const said = await new Promise<string | undefined>((resolve) => {
       const late = (): void =>
-        void this.#why().then((why) => done(why || `it was not ready within ${limitMs / 1_000} s`));
-      const timer = setTimeout(late, limitMs);
+        void this.#task().then((task) => {
+          // A machine that has no image yet gets it first.
+          if (task?.Status.State === 'preparing' && !pulling.isOver) timer = setTimeout(late, LOOK_MS);
+          else done(task?.Status.Err || `it was not ready within ${limitMs / 1_000} s`);
+        });
+      const pulling = new Deadline(PULL_MS);
+      let timer = setTimeout(late, limitMs);
       const done = (answer: string | undefined): void => {
         clearTimeout(timer);
         this.#ready = undefined;
         resolve(answer);
       };
       this.#ready = done;
-      void this.ended.then(async () => done((await this.#why()) || 'it ended at once'));
+      void this.ended.then(async () => done((await this.#task())?.Status.Err || 'it ended at once'));
     });
     if (said !== undefined) throw new NotBegun(said);
   }
@@ -103,8 +126,11 @@ export class SwarmInstance implements Instance, Seat {
     // Nothing to be done.
   }
 
-  async tell({ argv, cwd, environment, log }: Order): Promise<void> {
+  async tell({ argv, cwd, environment, log, files = [] }: Order): Promise<void> {
     await this.logTo(new LogFile(log));
+    const { opening, settle } = this.#parts;
+    await settle?.((frames) => this.#sendAll(frames));
+    await this.#sendAll(framesOf(files.filter((path) => opening?.files.includes(path) !== true)));
     const late = Object.entries(environment).filter(([name, value]) => this.environment[name] !== value);
     this.#send(SAYS.order, JSON.stringify({ argv, cwd, environment: Object.fromEntries(late), listener: HANDED }));
   }
@@ -143,10 +169,9 @@ export class SwarmInstance implements Instance, Seat {
       .once('end', () => stream.destroy())
       .once('close', () => this.#lost(stream));
     this.#listen(stream);
-    const { head } = this.#parts;
     if (key !== undefined) {
       this.#send(SAYS.key, key);
-      if (head !== undefined) this.#send(SAYS.begin, head);
+      void this.#open();
     }
     if (this.#pump !== undefined) this.#send(SAYS.received, String(this.#pump.offset));
   }
@@ -181,6 +206,29 @@ export class SwarmInstance implements Instance, Seat {
   #release(): void {
     this.#parts.door.close();
     this.#parts.released();
+  }
+
+  async #open(): Promise<void> {
+    const { opening } = this.#parts;
+    if (opening === undefined) return;
+    const { frames, files, head } = opening;
+    try {
+      for (const frame of frames) this.#stream?.write(frame);
+      await this.#sendAll(framesOf(files));
+      this.#send(SAYS.begin, head);
+    } catch (error) {
+      this.#ready?.(messageOf(error));
+    }
+  }
+
+  /** Sends no more than its connection takes. One that is lost before its order is its end, which is told by that. */
+  async #sendAll(frames: AsyncIterable<Buffer>): Promise<void> {
+    const stream = this.#stream;
+    for await (const frame of frames) {
+      if (stream === undefined || stream.destroyed) return;
+      if (!stream.write(frame))
+        await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => undefined);
+    }
   }
 
   /** @returns false where it is not connected */
@@ -261,10 +309,10 @@ export class SwarmInstance implements Instance, Seat {
     return node?.Status.State === 'down' ? { code: null, signal: null } : undefined;
   }
 
-  /** What Swarm says of why it does not run. */
-  async #why(): Promise<string> {
+  /** What Swarm says of it now. */
+  async #task(): Promise<TaskFacts | undefined> {
     const [task] = await this.#parts.cluster.tasks(this.#parts.name).catch(() => []);
-    return task?.Status.Err ?? '';
+    return task;
   }
 
   #finish(exit: Exit): void {

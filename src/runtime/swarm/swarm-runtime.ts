@@ -7,17 +7,20 @@ import { authorityOf, type HostAddress } from '../../lib/address.js';
 import { Deadline } from '../../lib/deadline.js';
 import { asClause } from '../../lib/words.js';
 import { EngineError, LABELS } from '../docker/engine.js';
-import { frameOf, type Frame } from '../docker/frame.js';
 import { AppPort } from '../process/app-port.js';
-import type { Machine } from '../process/cage/spec.js';
+import type { Confines, Machine } from '../process/cage/spec.js';
 import { socketPath } from '../process/listener.js';
 import type { Ports } from '../process/ports.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
+import { AT } from './base.js';
 import { isOver, type Cluster, type ServiceFacts, type TaskFacts } from './cluster.js';
 import { Door } from './door.js';
+import { copyOf, entryFrame } from './files.js';
+import type { ComingHome, Homes } from './homes.js';
+import { ARCHITECTURE, type Images } from './images.js';
 import { nodesOf, type SwarmNode } from './nodes.js';
-import { describeService } from './service-spec.js';
-import { NotBegun, SwarmInstance } from './swarm-instance.js';
+import { describeService, type OrderedFolders } from './service-spec.js';
+import { NotBegun, SwarmInstance, type Opening, type SwarmParts } from './swarm-instance.js';
 import type { Tunnel } from './tunnel.js';
 
 /** What the records of services are tagged with. */
@@ -25,6 +28,8 @@ export const SWARM = 'swarm';
 
 /** How long the first step of a task may take, the choice of a machine included, in ms. */
 const READY_MS = 60_000;
+/** What Docker says of a task whose image its machine does not have and does not get. */
+const NO_IMAGE = /No such image/;
 /** How long Swarm may take to end what was removed, in ms. */
 const GONE_MS = 15_000;
 
@@ -34,8 +39,6 @@ export interface SwarmRuntimeOptions {
   tunnel: Tunnel;
   /** Where they find that. */
   server: HostAddress;
-  /** Where the machines get images from: `registry.example.com:5000`. */
-  registry: string;
   /** What the marks of this data folder's own services begin with. */
   mark: string;
   /** The data folder, without links in its path: all machines have it there. */
@@ -43,8 +46,11 @@ export interface SwarmRuntimeOptions {
   ports: Ports;
   /** For the sockets at which instances are reached. */
   sockets: string;
-  /** The place of `python/agent.py`. */
-  first: string;
+  images: Images;
+  /** Folders of which instances get the files that their orders name. */
+  ordered: OrderedFolders;
+  /** Which machines keep the files of which apps; the data folder has them, on every machine, unless given. */
+  homes?: Homes | undefined;
   machine: Pick<Machine, 'system' | 'hidden'>;
 }
 
@@ -55,31 +61,31 @@ export interface SwarmRuntimeOptions {
 export class SwarmRuntime implements Runtime {
   readonly kind = SWARM;
   readonly #options: SwarmRuntimeOptions;
-  readonly #frame: Frame;
-  #image: Promise<string> | undefined;
   /** What it has begun or adopted and what still runs, by the marks. */
   readonly #instances = new Map<string, SwarmInstance>();
 
   constructor(options: SwarmRuntimeOptions) {
     this.#options = options;
-    this.#frame = frameOf(options.machine.system.links);
   }
 
   /** Tries whether there is a Swarm, and whether the registry takes images. @throws Refusal `docker-unavailable`, `swarm-manager-missing` or `registry-unavailable` */
   async tryOut(): Promise<void> {
-    const { cluster, registry } = this.#options;
+    const { cluster, images } = this.#options;
     await cluster.greet();
-    this.#image = undefined;
-    try {
-      await this.#publish();
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      throw new Refusal(
-        'unavailable',
-        'registry-unavailable',
-        `The registry at ${registry} does not take images (${asClause(error.message)}). Check STREAMLIT_HOST_SWARM_REGISTRY.`,
-      );
-    }
+    await images.tryOut();
+  }
+
+  async provide(environment: string): Promise<string | undefined> {
+    return this.#options.images.provide(environment);
+  }
+
+  async forget(environment: string): Promise<void> {
+    await this.#options.images.forget(environment);
+  }
+
+  /** Interrupts what it does in the background. */
+  async close(): Promise<void> {
+    await this.#options.images.close();
   }
 
   /** The machines, and what of ours runs there. @throws Refusal `docker-unavailable` */
@@ -95,23 +101,42 @@ export class SwarmRuntime implements Runtime {
   }
 
   async begin(spec: BeginSpec): Promise<Instance> {
-    const { cluster, tunnel, sockets } = this.#options;
-    const { confines, environment } = spec;
-    if (confines?.network === false)
+    if (spec.confines?.network === false)
       throw new Refusal(
         'unavailable',
         'app-not-started',
         'Apps without a network cannot run on a Swarm. Remove "network = false" from streamlit-host.toml.',
       );
+    try {
+      return await this.#begin(spec).catch(async (error: unknown) => {
+        if (!(error instanceof NotBegun) || !NO_IMAGE.test(error.message)) throw error;
+        await this.#options.images.again(spec.confines?.parts?.environment);
+        return this.#begin(spec);
+      });
+    } catch (error) {
+      if (error instanceof NotBegun) throw notStarted(spec, error.message);
+      if (!(error instanceof EngineError)) throw error;
+      throw new Refusal('unavailable', 'app-not-started', `Docker did not start the app: ${asClause(error.message)}.`);
+    }
+  }
+
+  async #begin(spec: BeginSpec): Promise<Instance> {
+    const { cluster, tunnel, sockets, images } = this.#options;
+    const { app, confines, environment } = spec;
+    const image = await images.of(confines?.parts?.environment);
+    const home = confines?.parts && (await this.#options.homes?.of(app));
     const name = `streamlit-host-${randomUUID()}`;
-    const mark = `${this.#options.mark}/${spec.app}/${spec.release}/${name}`;
+    const mark = `${this.#options.mark}/${app}/${spec.release}/${name}`;
     const cage = { kind: 'container', ownUser: confines?.uid !== undefined, network: true } as const;
     const record: InstanceRecord = { runtime: SWARM, mark, cage };
-    const head = headOf(spec);
     const door = await Door.open(socketPath(sockets, mark));
-    const instance = this.#own(record, door, { environment, head });
+    const instance = this.#own(record, door, {
+      environment,
+      opening: openingOf(spec),
+      ...(home && { settle: (send) => this.#settle(name, spec, home, send) }),
+    });
     try {
-      await cluster.create(await this.#describe(name, mark, spec));
+      await cluster.create(await this.#describe(name, mark, spec, image, home));
       instance.watch();
       await instance.begun(READY_MS);
       if (spec.log !== undefined) await instance.logTo(spec.log);
@@ -120,10 +145,20 @@ export class SwarmRuntime implements Runtime {
       tunnel.forget(name);
       await instance.sweep().catch(() => undefined); // The next sweep finds it.
       instance.leave();
-      if (error instanceof NotBegun) throw notStarted(spec, error.message);
-      if (!(error instanceof EngineError)) throw error;
-      throw new Refusal('unavailable', 'app-not-started', `Docker did not start the app: ${asClause(error.message)}.`);
+      throw error;
     }
+  }
+
+  /** Before the first order of an app without a home, it gets the files that it has had on this machine. */
+  async #settle(
+    name: string,
+    { app, confines }: BeginSpec,
+    begun: ComingHome,
+    send: (frames: AsyncIterable<Buffer>) => Promise<void>,
+  ): Promise<void> {
+    const storage = confines?.parts?.storage;
+    if (storage !== undefined)
+      await this.#options.homes?.settle(app, name, begun, () => send(copyOf(storage, AT.storage)));
   }
 
   async adopt(record: InstanceRecord): Promise<Instance | undefined> {
@@ -156,6 +191,7 @@ export class SwarmRuntime implements Runtime {
       const [app = ''] = mark.slice(own.length + 1).split('/');
       return mark.startsWith(`${own}/`) && !keep.has(mark) && !unknown.has(app);
     });
+    await cluster.sweepPulls(own);
     await this.#end(lost);
     for (const service of lost) await this.#tidy(markOf(service));
   }
@@ -170,33 +206,31 @@ export class SwarmRuntime implements Runtime {
     return usage;
   }
 
-  async #describe(name: string, mark: string, { confines, log, ...spec }: BeginSpec): Promise<object> {
+  async #describe(
+    name: string,
+    mark: string,
+    { confines = {}, log, ...spec }: Omit<BeginSpec, 'confines'> & { confines?: Partial<Confines> | undefined },
+    image: string,
+    home: ComingHome | undefined,
+  ): Promise<object> {
     // What begins ahead has no log. Its release may need more memory, and a service cannot be changed: it is watched instead.
     const limits = { ...spec.limits, ...(log === undefined && { memory: undefined }) };
-    const { machine, first, tunnel, server } = this.#options;
-    const user = { uid: confines?.uid ?? process.getuid?.() ?? 0, gid: confines?.uid ?? process.getgid?.() ?? 0 };
+    const { machine, ordered, tunnel, server } = this.#options;
+    const user = { uid: confines.uid ?? process.getuid?.() ?? 0, gid: confines.uid ?? process.getgid?.() ?? 0 };
     return describeService(
       {
-        ...{ name, mark, data: await this.#data(), image: await this.#publish(), first, confines: confines ?? {} },
+        ...{ name, mark, data: await this.#data(), image, first: AT.agent, confines, ordered },
         ...{ ...machine, user, limits, server: authorityOf(server), ticket: tunnel.ticket(name) },
+        ...{ architecture: ARCHITECTURE, volume: home?.volume, node: home?.node },
       },
       existsSync,
     );
   }
 
-  /** The image of every service, which all machines can get from the registry then. */
-  #publish(): Promise<string> {
-    const { cluster, registry } = this.#options;
-    const publishing = (this.#image ??= cluster.publish(this.#frame, registry));
-    // It is tried again the next time.
-    publishing.catch(() => (this.#image = undefined));
-    return publishing;
-  }
-
   #own(
     record: InstanceRecord,
     door: Door,
-    parts: { environment?: Readonly<Record<string, string>>; head?: Buffer },
+    parts: Pick<SwarmParts, 'environment' | 'opening' | 'settle'>,
   ): SwarmInstance {
     const { cluster, tunnel } = this.#options;
     const { mark } = record;
@@ -264,12 +298,14 @@ function positionOf(socket: string): string {
   return `${socket}.at`;
 }
 
-/** What is begun, as `python/agent.py` reads it. */
-function headOf({ confines, cwd, command, environment }: BeginSpec): Buffer {
+/** What an instance gets before its order. */
+function openingOf({ confines, cwd, command, environment, files = [] }: BeginSpec): Opening {
+  const parts = confines?.parts;
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  return Buffer.from(
-    [String(confines?.umask ?? 0o077), cwd, String(command.length), ...command, ...variables].join('\0'),
-  );
+  const argv = command.map((word) => (word === parts?.launcher ? AT.launcher : word));
+  const head = [String(confines?.umask ?? 0o077), cwd, String(argv.length), ...argv, ...variables].join('\0');
+  const frames = parts === undefined ? [] : [entryFrame('l', parts.storage, 0, AT.storage)];
+  return { frames, files: parts === undefined ? [] : files, head: Buffer.from(head) };
 }
 
 function notStarted(spec: BeginSpec, said: string): Refusal {

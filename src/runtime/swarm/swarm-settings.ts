@@ -6,6 +6,8 @@ export interface SwarmSettings {
   server: HostAddress;
   /** The registry of images. */
   registry: string;
+  /** Whether each app's own files are on the one machine that runs it, or in the data folder, which all machines have. */
+  storage: 'local' | 'shared';
 }
 
 const HOST = String.raw`(?:[\w.-]+|\[[\da-fA-F:]+\])`;
@@ -21,7 +23,7 @@ export function swarmSettings(
   wanted: boolean,
   mistakes: string[],
 ): SwarmSettings | undefined {
-  const [address, registry] = [read('SWARM_ADDRESS'), read('SWARM_REGISTRY')];
+  const [address, registry, storage = 'local'] = [read('SWARM_ADDRESS'), read('SWARM_REGISTRY'), read('SWARM_STORAGE')];
   if (!wanted && (address === undefined || registry === undefined)) return undefined;
   const [, host = '', port = ''] = new RegExp(`^(${HOST}):(\\d{1,5})$`).exec(address ?? '') ?? [];
   if (host === '' || Number(port) < 1 || Number(port) > 65_535)
@@ -32,5 +34,11 @@ export function swarmSettings(
     mistakes.push(
       `STREAMLIT_HOST_SWARM_REGISTRY must be a registry that all machines reach, such as registry.example.com:5000 (found ${registry ?? 'nothing'}).`,
     );
-  return { server: { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }, registry: registry ?? '' };
+  if (storage !== 'local' && storage !== 'shared')
+    mistakes.push(`STREAMLIT_HOST_SWARM_STORAGE must be local or shared (found ${storage}).`);
+  return {
+    storage: storage === 'shared' ? storage : 'local',
+    server: { host: host.replace(/^\[|\]$/g, ''), port: Number(port) },
+    registry: registry ?? '',
+  };
 }

@@ -54,6 +54,7 @@ beforeEach(async () => {
         systemPackages: undefined as never,
         inspector: new Inspector(direct),
         reader: direct,
+        runtime: {},
         configs: undefined as never,
       }),
       folder: undefined as never,

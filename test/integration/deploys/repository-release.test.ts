@@ -43,6 +43,7 @@ beforeEach(async () => {
         });
       },
     },
+    runtime: {},
     systemPackages: {
       provide: ({ names }) => {
         packages.push(...names);

@@ -22,6 +22,8 @@ let store: AppStore;
 let pruner: Pruner;
 /** The apps whose config was tidied, with the versions that are kept. */
 let tidied: string[];
+/** The environments that what runs apps was told to forget. */
+let forgotten: string[];
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'pruner-')));
@@ -37,15 +39,16 @@ beforeEach(async () => {
     tools: { python: 'python3' },
     env: {},
   });
-  tidied = [];
+  [tidied, forgotten] = [[], []];
   pruner = new Pruner({
     store,
     paths,
     git: new Git(process.env.PATH ?? ''),
     environments,
+    runtime: { forget: async (folder) => void forgotten.push(folder) },
     configs: { tidy: async (id, kept) => void tidied.push(`${id} ${kept().join()}`) },
     keep: 10,
-    logger: { info: () => undefined },
+    logger: { info: () => undefined, warn: () => undefined },
   });
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
@@ -74,6 +77,7 @@ it('the pruner deletes environments unused for a day after every deploy, and no 
   expect(tidied).toHaveLength(1);
   expect(tidied[0]).toMatch(/^shop /);
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
+  expect(forgotten).toEqual([unused]);
 });
 
 it('the pruner deletes none while an app has an unreadable record, because it may need one', async () => {

@@ -20,6 +20,8 @@ function recorder(kind: string, asked: string[]): Runtime {
       return Promise.resolve(undefined);
     },
     discard: ({ mark }) => Promise.resolve(hear(`discard ${mark}`)),
+    provide: (environment) => Promise.resolve(`${kind} provides ${environment}`),
+    forget: (environment) => Promise.resolve(hear(`forget ${environment}`)),
     isForeign: () => Promise.resolve(true),
     sweep: (keep) => Promise.resolve(hear(`sweep ${[...keep].join()}`)),
     usage: () => new Map([[kind, { memory: 1, processes: 1, cpuSeconds: 0 } satisfies Usage]]),
@@ -55,4 +57,15 @@ it('leaves each record to the runtime that it names, and one of an unknown runti
   await runtimes.sweep(new Set(['one']));
   expect(asked).toEqual(['docker adopt one', 'process discard one', 'process sweep one', 'docker sweep one']);
   expect([...runtimes.usage().keys()]).toEqual(['process', 'docker']);
+});
+
+it('provides an environment for what has confines, and forgets it everywhere', async () => {
+  const asked: string[] = [];
+  const runtimes = new Runtimes({
+    ...{ processes: recorder('process', asked), confined: recorder('swarm', asked) },
+    others: [recorder('docker', asked)],
+  });
+  expect(await runtimes.provide('/e/1')).toBe('swarm provides /e/1');
+  await runtimes.forget('/e/1');
+  expect(asked).toEqual(['process forget /e/1', 'swarm forget /e/1', 'docker forget /e/1']);
 });

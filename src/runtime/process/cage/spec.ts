@@ -28,6 +28,20 @@ export interface Confines {
   network?: boolean | undefined;
   /** What it may use in addition to what everybody has, such as `/dev/null`. */
   devices?: Devices | undefined;
+  /** What is special about some of these paths. */
+  parts?: Parts | undefined;
+}
+
+/** What some of the paths of an app are, for a runtime whose machines do not have them. */
+export interface Parts {
+  /** The Python environment: the same under this name for ever, except that bytecode is added. */
+  environment: string;
+  /** The file that the app's Python runs first. */
+  launcher: string;
+  /** Folders of which it needs only what its order names. */
+  ordered: readonly string[];
+  /** The folder that it keeps its own files in. */
+  storage: string;
 }
 
 /** What is to run in a cage. */
