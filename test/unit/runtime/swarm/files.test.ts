@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -48,4 +48,21 @@ it('copies what is in a folder to another place, to be changed there', async () 
     'f 755 /there/inner/run ',
     'l 777 /there/link.py app.py',
   ]);
+});
+
+it('sends nothing of another folder to which an app has put a link in the meantime', async () => {
+  const inner = join(folder, 'source/inner');
+  await mkdir(join(folder, 'secret'));
+  await writeFile(join(folder, 'secret/run'), 'of somebody else');
+  let sent = '';
+  let swapped = false;
+  for await (const frame of copyOf(join(folder, 'source'), '/there')) {
+    sent += frame.toString('latin1');
+    if (swapped || !sent.includes('/there/inner')) continue;
+    swapped = true;
+    await rename(inner, join(folder, 'away'));
+    await symlink(join(folder, 'secret'), inner);
+  }
+  expect(swapped).toBe(true);
+  expect(sent).not.toContain('somebody else');
 });
