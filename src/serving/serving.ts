@@ -362,6 +362,8 @@ export class Serving {
   async stop(app: string): Promise<void> {
     const all = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])];
     await Promise.all(all.map((served) => this.#end(app, served)));
+    // No page has its process any more, so the numbers start over.
+    if (!this.#live.has(app)) this.#highest.delete(app);
   }
 
   /** Stops every process of every app. The desired state is unchanged, so the next server starts them again. */

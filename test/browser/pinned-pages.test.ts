@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { keepPicture, openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
@@ -139,6 +139,51 @@ describe('a page stays with its release', () => {
     await fresh.reload();
     await fresh.getByRole('heading', { name: 'Release three' }).waitFor();
     await Promise.all([old.close(), fresh.close()]);
+  });
+
+  it('keeps each tab with its replica, also while another replica is killed', async () => {
+    expect((await host.send('PATCH', '/apps/counter', { replicas: 2 })).status).toBe(200);
+    const tabs = [];
+    for (let number = 0; number < 4; number += 1) {
+      const tab = await browser.newPage();
+      await tab.goto(`${host.url}/apps/counter/`);
+      await tab.getByText('Count: 0').waitFor();
+      await tab.getByRole('button', { name: 'Add', exact: true }).click();
+      await tab.getByText('Count: 1').waitFor();
+      const pin = String(await tab.evaluate('window.__streamlit.BACKEND_BASE_URL')).replace(/.*~/, '');
+      tabs.push({ tab, pin, isSecond: pin.includes('-') });
+    }
+    expect(tabs.map(({ isSecond }) => isSecond).sort()).toEqual([false, false, true, true]);
+    const upload = async (tab: Page, bytes: number): Promise<void> => {
+      const buffer = Buffer.alloc(bytes, 7);
+      await tab
+        .locator('input[type=file]')
+        .setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer });
+      await tab.getByText(`Uploaded ${bytes} bytes`).waitFor();
+      const download = tab.waitForEvent('download');
+      await tab.getByRole('button', { name: 'Download' }).click();
+      expect((await stat(await (await download).path())).size).toBe(bytes);
+    };
+    for (const [number, { tab }] of tabs.entries()) await upload(tab, 1_000 + number);
+
+    interface Replica {
+      replica: number;
+      sessions: number;
+      pid: number;
+    }
+    const replicas = async (): Promise<Replica[]> => (await host.app('counter')).processes as Replica[];
+    process.kill((await replicas()).find(({ replica }) => replica === 2)?.pid ?? 0, 'SIGKILL');
+    await until('its tabs are on the other one', async () => (await replicas())[0]?.sessions === 4);
+    for (const [number, { tab, isSecond }] of tabs.entries()) {
+      // Those begin a new session with the next click, as after the crash of an app's only process.
+      for (const count of isSecond ? [1, 2] : [2, 3]) {
+        await tab.getByRole('button', { name: 'Add', exact: true }).click();
+        await tab.getByText(`Count: ${count}`).waitFor();
+      }
+      await upload(tab, 2_000 + number);
+    }
+    await Promise.all(tabs.map(({ tab }) => tab.close()));
+    expect((await host.send('PATCH', '/apps/counter', { replicas: 1 })).status).toBe(200);
   });
 
   it('keeps everything that an open tab requests with its release, however the URL is written', async () => {
