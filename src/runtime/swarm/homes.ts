@@ -28,7 +28,10 @@ export interface HomesOptions {
   mark: string;
 }
 
-/** Binds each app to the machine that runs it first, in a volume of which its own files are. */
+/**
+ * Binds each app to the machine that runs it first, where its own files are in a volume. A machine that was removed from the Swarm
+ * binds nothing any more: whoever removes it gives up what is there.
+ */
 export class Homes {
   readonly #options: HomesOptions;
 
@@ -40,16 +43,17 @@ export class Homes {
   async of(app: string): Promise<ComingHome> {
     const { cluster, known, mark } = this.#options;
     const home = known.of(app);
-    if (home === undefined) {
+    const node = home && (await cluster.nodes()).find(({ ID: id }) => id === home.node);
+    if (home === undefined || node === undefined) {
       const own = createHash('sha256').update(`${mark}/${app}`).digest('hex').slice(0, 12);
       return { volume: `streamlit-host-${app}-${own}` };
     }
-    const why = whyIdle((await cluster.nodes()).find(({ ID: id }) => id === home.node));
+    const why = whyIdle(node);
     if (why === undefined) return home;
     throw new Refusal(
       'unavailable',
       'app-not-started',
-      `The files of ${app} are on ${home.name}, which is ${why}. Bring that machine back.`,
+      `The files of ${app} are on ${home.name}, which is ${why}. Bring that machine back, or give them up with "docker node rm --force ${home.name}".`,
     );
   }
 
@@ -61,13 +65,13 @@ export class Homes {
   async settle(app: string, service: string, begun: ComingHome, fill: () => Promise<void>): Promise<void> {
     const { cluster, known } = this.#options;
     if (begun.node !== undefined) return;
-    const [task] = await cluster.tasks(service);
-    const node = (await cluster.nodes()).find(({ ID: id }) => id === task?.NodeID);
+    const [[task], nodes] = await Promise.all([cluster.tasks(service), cluster.nodes()]);
+    const node = nodes.find(({ ID: id }) => id === task?.NodeID);
     // It has ended, and that tells more.
     if (node === undefined) return;
     const home = known.of(app);
     if (home?.node === node.ID) return;
-    if (home !== undefined)
+    if (home !== undefined && nodes.some(({ ID: id }) => id === home.node))
       throw new Refusal(
         'unavailable',
         'app-not-started',
@@ -79,8 +83,7 @@ export class Homes {
 }
 
 /** Why a machine gets no work; undefined where it does. */
-function whyIdle(node: NodeFacts | undefined): string | undefined {
-  if (node === undefined) return 'no longer in the Swarm';
-  if (node.Status.State !== 'ready') return node.Status.State;
-  return node.Spec.Availability === 'active' ? undefined : `set to ${node.Spec.Availability}`;
+function whyIdle({ Status, Spec }: NodeFacts): string | undefined {
+  if (Status.State !== 'ready') return Status.State;
+  return Spec.Availability === 'active' ? undefined : `set to ${Spec.Availability}`;
 }

@@ -332,8 +332,8 @@ export const sentences: Readonly<Record<string, string>> = {
   'The registry at {registry} does not take images ({why}). Check STREAMLIT_HOST_SWARM_REGISTRY.':
     '{registry} 的镜像仓库不接受镜像（{why}）。请检查 STREAMLIT_HOST_SWARM_REGISTRY。',
   'The environment could not be packed into an image: {why}.': '无法将环境打包为镜像：{why}。',
-  'The files of {app} are on {machine}, which is {state}. Bring that machine back.':
-    '{app} 的文件在 {machine} 上，而该机器目前的状态为：{state}。请让该机器恢复工作。',
+  'The files of {app} are on {machine}, which is {state}. Bring that machine back, or give them up with "docker node rm --force {same}".':
+    '{app} 的文件在 {machine} 上，而该机器目前的状态为：{state}。请让该机器恢复工作，或运行“docker node rm --force {same}”放弃这些文件。',
   'The files of {app} are on {machine} by now. Deploy again.': '{app} 的文件现在位于 {machine} 上。请重新部署。',
   'The data folder is in {folder}, which every machine has of its own. Move it, such as to /var/lib/streamlit-host.':
     '数据文件夹位于 {folder} 中，而每台机器都有各自的该文件夹。请移动数据文件夹，例如移动到 /var/lib/streamlit-host。',
