@@ -138,7 +138,7 @@ describe.skipIf(lacks !== '')(`apps on machines that have nothing but Docker (${
     expect(output).toContain('second is live');
   });
 
-  it('deploys other code again and again, beside a server without a Swarm', async () => {
+  it('deploys other code again and again, next to a server without a Swarm', async () => {
     const beside = await startHost();
     const times: Record<string, number[]> = { swarm: [], process: [] };
     const hosts = { swarm: host, process: beside };
