@@ -30,7 +30,7 @@ export interface HomesOptions {
 
 /**
  * Binds each app to the machine that runs it first, where its own files are in a volume. A machine that was removed from the Swarm
- * binds nothing any more: whoever removes it gives up what is there.
+ * binds nothing any more, and what is there is given up.
  */
 export class Homes {
   readonly #options: HomesOptions;

@@ -68,7 +68,7 @@ it.each([
   );
 });
 
-it('binds an app anew once its machine was removed from the Swarm', async () => {
+it('binds an app again once its machine was removed from the Swarm', async () => {
   known.set('shop', { node: 'gone', name: 'host-gone', volume: 'v' });
   const coming = await homes.of('shop');
   expect(coming.node).toBeUndefined();
