@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
-import { processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
+import type { ProcessState } from '../domain/app/process.js';
 import { replicasOf } from '../domain/app/replicas.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { Background } from '../lib/background.js';
@@ -10,16 +10,18 @@ import { Turns } from '../lib/turns.js';
 import { Target, type RelayedUse } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess } from '../runtime/app-process.js';
-import { endForSure } from '../runtime/end-for-sure.js';
 import type { ProcessSpec } from '../runtime/process-spec.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
+import { Adoption, type Adopted } from './adoption.js';
 import { drained, type DrainLimits } from './drain.js';
+import { byReplica, Lineup, type Served } from './lineup.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
 import { ProcessWatch } from './process-watch.js';
 import type { Processes } from './processes.js';
+import { Relays } from './relays.js';
 
 export interface ServingOptions {
   store: AppStore;
@@ -36,20 +38,6 @@ export interface ServingOptions {
 
 /** How long requests in progress may take when their process is replaced by another one of the same release, in ms. */
 const FINISH_MS = 10_000;
-/** How long the server waits at its start for an adopted process to answer, in ms. */
-const ADOPT_MS = 2_000;
-
-/** A process with the route that leads to it. */
-interface Served {
-  process: AppProcess;
-  target: Target;
-}
-
-/** A process that was adopted, and the release that it runs. */
-interface Adopted {
-  process: AppProcess;
-  release: Release;
-}
 
 /** A replica of the live release, for people. */
 export interface Replica {
@@ -67,11 +55,7 @@ export interface Replica {
 export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners = new Set<(app: string) => void>();
-  /** The replicas of each live release, by their numbers. */
-  readonly #live = new Map<string, Served[]>();
-  readonly #draining = new Map<string, Set<Served>>();
-  /** The highest number of a replica of each live release. */
-  readonly #highest = new Map<string, { release: number; replica: number }>();
+  readonly #lineup = new Lineup();
   /** What changes the number of replicas of an app happens one after the other. */
   readonly #scaling = new Turns();
   readonly #background: Background;
@@ -80,8 +64,8 @@ export class Serving {
   /** Watches all running processes, including those that are not live yet. */
   readonly #watch: ProcessWatch;
   readonly #closed = new AbortController();
-  /** What goes to the processes through earlier servers. */
-  readonly #relays = new Map<object, Readonly<Record<string, RelayedUse>>>();
+  readonly #relays = new Relays(this.#lineup);
+  readonly #adoption: Adoption;
   /** Starts for which nobody waits, such as those of all apps after a reboot. */
   readonly #starts = new Slots(Math.max(4, 2 * availableParallelism()));
 
@@ -91,6 +75,12 @@ export class Serving {
       options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
     this.#watch = new ProcessWatch(options.runtime, this.#background);
+    this.#adoption = new Adoption({
+      ...options,
+      prepare: async (...what) => (await this.prepare(...what, 1))[0],
+      background: this.#background,
+      isClosed: () => this.#isClosed,
+    });
   }
 
   /** Calls the listener when the state, instance or address of an app's process changes. @returns a function that unsubscribes */
@@ -108,14 +98,14 @@ export class Serving {
 
   /** All processes of the live release that take new pages. */
   processes(app: string): AppProcess[] {
-    return this.#servedLive(app).map(({ process }) => process);
+    return this.#lineup.live(app).map(({ process }) => process);
   }
 
   /** The processes of the live release with their pages, also those that end once they have none. */
   replicas(app: string): Replica[] {
-    const live = this.#servedLive(app);
+    const live = this.#lineup.live(app);
     const release = live[0]?.process.release;
-    const draining = [...(this.#draining.get(app) ?? [])].filter(({ process }) => process.release === release);
+    const draining = this.#lineup.draining(app).filter(({ process }) => process.release === release);
     return [...live, ...draining].sort(byReplica).map((one) => {
       return { process: one.process, sessions: one.target.sockets, draining: !live.includes(one) };
     });
@@ -123,13 +113,13 @@ export class Serving {
 
   /** The numbers of the older releases that still have open pages. */
   draining(app: string): number[] {
-    return [...(this.#draining.get(app) ?? [])].map((served) => served.process.release);
+    return this.#lineup.draining(app).map((served) => served.process.release);
   }
 
   /** How many pages are open on each release that has a process. */
   openPages(app: string): Map<number, number> {
     const pages = new Map<number, number>();
-    for (const { process, target } of [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])]) {
+    for (const { process, target } of this.#lineup.of(app)) {
       pages.set(process.release, (pages.get(process.release) ?? 0) + target.sockets);
     }
     return pages;
@@ -167,14 +157,14 @@ export class Serving {
     const served = processes.map((process) => ({ process, target: new Target(process) }));
     await store.update(app, (current) => withProcesses(record(current), processes));
     // Nothing else can run until the next await: what was live is known, and has an owner again.
-    const live = this.#servedLive(app);
+    const live = this.#lineup.live(app);
     const release = served[0]?.process.release;
-    const replaced = [...live, ...(this.#draining.get(app) ?? [])].filter((one) => one.process.release === release);
+    const replaced = this.#lineup.of(app).filter((one) => one.process.release === release);
     routes.swap(
       app,
       served.map(({ target }) => target),
     );
-    this.#setLive(app, served);
+    this.#lineup.setLive(app, served);
     for (const process of processes) process.keep();
     for (const before of replaced) this.#background.own(this.#replace(app, before));
     for (const before of live) if (!replaced.includes(before)) this.#drain(app, before);
@@ -203,7 +193,12 @@ export class Serving {
     }
     const processes = await this.prepare(app.id, release, replicasOf(app));
     // Another start is in progress, the app was stopped or is being removed, or the server ends: nobody would end the process.
-    if (this.#isClosed || this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
+    if (
+      this.#isClosed ||
+      this.#lineup.live(app.id).length > 0 ||
+      this.#options.store.find(app.id)?.wanted !== 'running'
+    )
+      return;
     this.#serve(app.id, processes);
     // The first of them serves sooner where it has the machine to itself.
     const run = async (): Promise<void> => {
@@ -228,7 +223,7 @@ export class Serving {
 
   async #scale(app: string): Promise<void> {
     const record = this.#options.store.find(app);
-    const live = this.#servedLive(app);
+    const live = this.#lineup.live(app);
     const release = record === undefined ? undefined : findRelease(record, record.live);
     const isCurrent = (): boolean => {
       const now = this.#options.store.find(app);
@@ -243,7 +238,7 @@ export class Serving {
       this.#drain(app, served);
     }
     if (live.length < wanted) {
-      const after = this.#highestOf(app, release.number);
+      const after = this.#lineup.highest(app, release.number);
       const processes = await this.prepare(app, release, wanted - live.length, { after });
       try {
         await startAll(processes, this.#closed.signal);
@@ -255,7 +250,7 @@ export class Serving {
       }
       for (const process of processes) {
         const served = { process, target: new Target(process) };
-        this.#setLive(app, [...this.#servedLive(app), served]);
+        this.#lineup.setLive(app, [...this.#lineup.live(app), served]);
         this.#options.routes.join(app, served.target);
         process.keep();
       }
@@ -272,38 +267,15 @@ export class Serving {
   async adopt(app: App): Promise<void> {
     this.#adopting.add(app.id);
     try {
-      const adopted = await Promise.all(app.processes.map((record) => this.#adoptOne(app, record)));
+      for (const { release, replica = 1 } of app.processes)
+        if (release === app.live) this.#lineup.count(app.id, release, replica);
+      const adopted = await this.#adoption.of(app);
       // All in one tick: the pages of one process must not be sent to another one that was adopted sooner.
-      await this.#takeUp(
-        app,
-        adopted.filter((one) => one !== undefined),
-      );
+      await this.#takeUp(app, adopted);
     } finally {
       this.#adopting.delete(app.id);
     }
     await this.record(app.id);
-  }
-
-  async #adoptOne(app: App, record: ProcessRecord): Promise<Adopted | undefined> {
-    if (record.release === app.live) this.#countReplica(app.id, record.release, record.replica ?? 1);
-    try {
-      const release = findRelease(app, record.release);
-      const [process] =
-        release === undefined || this.#options.paths.environmentOf(release) === undefined
-          ? []
-          : await this.prepare(app.id, release, 1);
-      if (release === undefined || process === undefined || !(await process.adopt(record))) {
-        await this.#sweep(app.id, record);
-        return undefined;
-      }
-      await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
-      return { process, release };
-    } catch (error) {
-      this.#options.logger.warn({ app: app.id, err: error }, 'an app process could not be adopted');
-      // Nobody knows it any more.
-      this.#background.own(this.#sweepForSure(app.id, record), { app: app.id });
-      return undefined;
-    }
   }
 
   /** Gives adopted processes their routes: those of the live release first, as many as are wanted. */
@@ -313,7 +285,7 @@ export class Serving {
       .filter(({ release }) => isWanted && release.number === app.live)
       .filter(({ process: { replica } }, at, all) => all.findIndex((one) => one.process.replica === replica) === at)
       .sort(byReplica);
-    const wanted = this.#live.has(app.id) ? [] : live;
+    const wanted = this.#lineup.live(app.id).length > 0 ? [] : live;
     const serving = wanted.slice(0, replicasOf(app));
     const rest = adopted.filter((one) => !serving.includes(one));
     const drains = (one: Adopted): boolean => isWanted && (one.release.state === 'draining' || wanted.includes(one));
@@ -337,7 +309,7 @@ export class Serving {
   /** Starts new processes of the live release beside the old ones, which serve until the new ones are ready. */
   async restart(app: App): Promise<void> {
     const release = findRelease(app, app.live);
-    if (!this.#live.has(app.id) || release === undefined) return this.start(app);
+    if (this.#lineup.live(app.id).length === 0 || release === undefined) return this.start(app);
     const processes = await this.prepare(app.id, release, replicasOf(app));
     try {
       await startAll(processes);
@@ -354,37 +326,37 @@ export class Serving {
 
   /** Stops the processes of an older release, even if pages are still open on it. */
   async retire(app: string, release: number): Promise<void> {
-    const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
+    const old = this.#lineup.draining(app).filter((served) => served.process.release === release);
     await Promise.all(old.map((served) => this.#replace(app, served)));
   }
 
   /** Stops every process of an app. */
   async stop(app: string): Promise<void> {
-    const all = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])];
+    const all = this.#lineup.of(app);
     await Promise.all(all.map((served) => this.#end(app, served)));
     // No page has its process any more, so the numbers start over.
-    if (!this.#live.has(app)) this.#highest.delete(app);
+    this.#lineup.startOver(app);
   }
 
   /** Stops every process of every app. The desired state is unchanged, so the next server starts them again. */
   async end(): Promise<void> {
     this.#closed.abort();
     this.#watch.close();
-    await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
+    await Promise.all(this.#lineup.apps().map((app) => this.stop(app)));
     await this.#background.settled();
   }
 
   /** Releases every process without stopping it; the next server adopts them. */
   async leave(): Promise<void> {
     await this.handOver();
-    for (const { target } of this.#all()) target.agent.destroy();
+    for (const { target } of this.#lineup.all()) target.agent.destroy();
   }
 
   /** As `leave`, while requests and WebSockets in progress go on through this server. */
   async handOver(): Promise<void> {
     this.#closed.abort();
     this.#watch.close();
-    const left = [...this.#all()].map(({ process }) => process.leave());
+    const left = [...this.#lineup.all()].map(({ process }) => process.leave());
     this.#options.routes.leave();
     await Promise.all(left);
     await this.#background.settled();
@@ -392,32 +364,17 @@ export class Serving {
 
   /** Returns what goes to the processes through this server, and through earlier ones, by their marks. */
   uses(): Record<string, RelayedUse> {
-    const uses: Record<string, RelayedUse> = {};
-    for (const { process, target } of this.#all()) {
-      const { claims, sockets, lastActivity, visitedAt } = target;
-      if (process.mark !== undefined && claims > 0) uses[process.mark] = { claims, sockets, lastActivity, visitedAt };
-    }
-    return uses;
+    return this.#relays.uses();
   }
 
   /** Counts what somebody else still passes on, by the marks of the processes. @param from who */
   relay(from: object, uses: Readonly<Record<string, RelayedUse>>): void {
-    if (Object.keys(uses).length === 0) this.#relays.delete(from);
-    else this.#relays.set(from, uses);
-    for (const { process, target } of this.#all()) {
-      const all = [...this.#relays.values()].flatMap((one) => one[process.mark ?? ''] ?? []);
-      target.relay(all.length === 0 ? undefined : all.reduce(together));
-    }
+    this.#relays.note(from, uses);
   }
 
   /** True once the server ends, or another one takes over. */
   get #isClosed(): boolean {
     return this.#closed.signal.aborted;
-  }
-
-  *#all(): Iterable<Served> {
-    for (const all of this.#live.values()) yield* all;
-    for (const set of this.#draining.values()) yield* set;
   }
 
   /** Links for people who look at the disk. A failure must not undo a deploy. */
@@ -431,63 +388,31 @@ export class Serving {
     });
   }
 
-  #servedLive(app: string): readonly Served[] {
-    return this.#live.get(app) ?? [];
-  }
-
-  #setLive(app: string, served: readonly Served[]): void {
-    if (served.length === 0) this.#live.delete(app);
-    else this.#live.set(app, [...served].sort(byReplica));
-    for (const { process } of served) this.#countReplica(app, process.release, process.replica);
-  }
-
-  /** Notes the number of a replica: none is used twice, or pages of the one could be sent to the other. */
-  #countReplica(app: string, release: number, replica: number): void {
-    this.#highest.set(app, { release, replica: Math.max(this.#highestOf(app, release), replica) });
-  }
-
-  #highestOf(app: string, release: number): number {
-    const known = this.#highest.get(app);
-    return known?.release === release ? known.replica : 0;
-  }
-
   /** @param socketsUntil when their pages lost their connections; undefined if they have none */
   #serve(app: string, processes: readonly AppProcess[], socketsUntil?: Date): void {
     const served = processes.map((process) => ({ process, target: new Target(process, socketsUntil) }));
-    this.#setLive(app, served);
+    this.#lineup.setLive(app, served);
     this.#options.routes.swap(
       app,
       served.map(({ target }) => target),
     );
   }
 
-  /** Removes a process from those that take new pages. */
-  #unlist(app: string, served: Served): void {
-    const live = this.#servedLive(app);
-    if (live.includes(served))
-      this.#setLive(
-        app,
-        live.filter((one) => one !== served),
-      );
-  }
-
   /** Sends the pages of a process that has crashed to others, if there are any. */
   #lost(app: string, process: AppProcess): void {
-    const live = this.#servedLive(app);
-    const served = [...live, ...(this.#draining.get(app) ?? [])].find((one) => one.process === process);
+    const live = this.#lineup.live(app);
+    const served = this.#lineup.find(app, process);
     if (served === undefined) return;
     this.#options.routes.lost(app, served.target);
     if (live.length < 2 || !live.includes(served) || !served.target.wasUsed) return;
     // Its pages go on elsewhere, and must not come back to it once it serves again and knows nothing of them.
-    process.renumber(this.#highestOf(app, process.release) + 1);
+    process.renumber(this.#lineup.highest(app, process.release) + 1);
     served.target.wasUsed = false;
-    this.#setLive(app, live);
+    this.#lineup.setLive(app, live);
   }
 
   #drain(app: string, served: Served): void {
-    const set = this.#draining.get(app) ?? new Set<Served>();
-    this.#draining.set(app, set.add(served));
-    this.#unlist(app, served);
+    this.#lineup.drain(app, served);
     this.#background.own(
       drained(served.target, this.#drainLimits(app), this.#closed.signal).then(async (over) => {
         if (over) await this.#replace(app, served);
@@ -510,22 +435,10 @@ export class Serving {
     await this.#end(app, served);
   }
 
-  /** Cleans up after a process that has ended or no longer belongs to a release. */
-  async #sweep(app: string, record: ProcessRecord): Promise<void> {
-    if (record.mark.includes(`/${app}/${record.release}/`)) await this.#options.runtime.discard(record);
-    await this.#options.config.clear({ app, release: record.release, key: processKey(record) });
-  }
-
-  /** What fails for now, such as where no more files can be opened, is tried again, until the next server does it. */
-  #sweepForSure(app: string, record: ProcessRecord): Promise<void> {
-    return endForSure({ end: () => this.#sweep(app, record) }, 0, () => this.#isClosed);
-  }
-
   async #end(app: string, served: Served): Promise<void> {
     const { routes, store, logger } = this.#options;
     routes.drop(app, served.target);
-    this.#unlist(app, served);
-    this.#draining.get(app)?.delete(served);
+    this.#lineup.remove(app, served);
     served.target.close();
     await served.process.stop();
     if (store.find(app) === undefined) return;
@@ -543,7 +456,7 @@ export class Serving {
     }
     if (process.state === 'stopped') this.#watch.delete(process);
     else this.#watch.add(process);
-    const all = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])];
+    const all = this.#lineup.of(app);
     const known = all.some((one) => one.process === process);
     if (known && this.#options.store.find(app) !== undefined) this.#background.own(this.record(app));
   }
@@ -556,7 +469,7 @@ export class Serving {
     // Adopting ends with writing the record.
     if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
     await this.#options.store.note(app, (current) => {
-      const served = [...this.#servedLive(app), ...(this.#draining.get(app) ?? [])].map(({ process }) => process);
+      const served = this.#lineup.of(app).map(({ process }) => process);
       const running = new Set(served.map((process) => process.release));
       const processes = served.flatMap((process) => process.record ?? []);
       const isOver = (one: Release): boolean => one.state === 'draining' && !running.has(one.number);
@@ -565,15 +478,6 @@ export class Serving {
       return { ...current, processes, releases };
     });
   }
-}
-
-function together(one: RelayedUse, other: RelayedUse): RelayedUse {
-  return {
-    claims: one.claims + other.claims,
-    sockets: one.sockets + other.sockets,
-    lastActivity: Math.max(one.lastActivity, other.lastActivity),
-    visitedAt: Math.max(one.visitedAt, other.visitedAt),
-  };
 }
 
 /** Thrown when the process of a restart is no longer needed, such as when something newer is live. */
@@ -587,10 +491,6 @@ export async function startAll(processes: readonly AppProcess[], signal?: AbortS
       await process.whenReady({ ...(signal && { signal }) });
     }),
   );
-}
-
-function byReplica(one: { process: AppProcess }, other: { process: AppProcess }): number {
-  return one.process.replica - other.process.replica;
 }
 
 function withProcesses(app: App, processes: readonly AppProcess[]): App {
