@@ -120,6 +120,30 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     await page.close();
   });
 
+  it('runs the replicas of an app in a container each, and the next server adopts them with their pages', async () => {
+    const machine = 'import os\nimport streamlit as st\n\nst.text("machine:" + os.uname().nodename)\n';
+    await pushLive(await Project.create({ ...textApp('text:many'), 'app.py': machine }), host, 'many');
+    const count = (): number => containers().filter((one) => one.includes('/many/')).length;
+    const visit = async (pin: string): Promise<string> => {
+      const client = await StreamlitClient.connect(`${host.url}/apps/many/`, { path: `/apps/many/~${pin}` });
+      await client.run();
+      const name = client.text('machine:');
+      await client.close();
+      return name;
+    };
+    expect((await host.send('PATCH', '/apps/many', { replicas: 2 })).status).toBe(200);
+    expect(count()).toBe(2);
+    const [one, two] = [await visit('1'), await visit('1-2')];
+    expect(one).not.toBe(two);
+    await host.signal('SIGKILL');
+    host = await startHost({ env, data: host.data });
+    expect([await visit('1'), await visit('1-2')]).toEqual([one, two]);
+    expect(await host.app('many')).toMatchObject({ processes: [{ replica: 1 }, { replica: 2 }] });
+    await host.send('PATCH', '/apps/many', { replicas: 1 });
+    await host.send('POST', '/apps/many/stop', {});
+    expect(count()).toBe(0);
+  });
+
   it('keeps an open page on its container through a deploy', async () => {
     const page = await open(1);
     await project.commit(showing('text:two'), 'two');
@@ -145,30 +169,6 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     expect(page.text('text:')).toBe('two');
     await page.close();
     expect((await open(2)).text('text:')).toBe('two');
-  });
-
-  it('runs the replicas of an app in a container each, and the next server adopts them with their pages', async () => {
-    const machine = 'import os\nimport streamlit as st\n\nst.text("machine:" + os.uname().nodename)\n';
-    await pushLive(await Project.create({ ...textApp('text:many'), 'app.py': machine }), host, 'many');
-    const count = (): number => containers().filter((one) => one.includes('/many/')).length;
-    const visit = async (pin: string): Promise<string> => {
-      const client = await StreamlitClient.connect(`${host.url}/apps/many/`, { path: `/apps/many/~${pin}` });
-      await client.run();
-      const name = client.text('machine:');
-      await client.close();
-      return name;
-    };
-    expect((await host.send('PATCH', '/apps/many', { replicas: 2 })).status).toBe(200);
-    expect(count()).toBe(2);
-    const [one, two] = [await visit('1'), await visit('1-2')];
-    expect(one).not.toBe(two);
-    await host.signal('SIGKILL');
-    host = await startHost({ env, data: host.data });
-    expect([await visit('1'), await visit('1-2')]).toEqual([one, two]);
-    expect(await host.app('many')).toMatchObject({ processes: [{ replica: 1 }, { replica: 2 }] });
-    await host.send('PATCH', '/apps/many', { replicas: 1 });
-    await host.send('POST', '/apps/many/stop', {});
-    expect(count()).toBe(0);
   });
 
   it('refuses a push while Docker does not answer, in one line, and keeps serving', async () => {

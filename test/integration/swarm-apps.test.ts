@@ -37,14 +37,14 @@ describe.skipIf(lacks !== '')(`a server that runs apps on a Swarm of three nodes
     await pushLive(project, host, 'boxed');
   });
 
-  /** Every container of the Swarm that runs: its node, its id, and the mark of what runs in it. */
+  /** Every container of an app that runs: its node, its id, and the mark of what runs in it. What pulls images has none. */
   const containers = async (): Promise<{ node: SwarmNode; line: string }[]> => {
     const found = await Promise.all(
       nodes.map(async (node) => {
         const text = await node.docker('ps', '--format', `{{.ID}} {{.Label "${LABELS.mark}"}}`).catch(() => ''); // It was killed.
         return text
           .split('\n')
-          .filter(Boolean)
+          .filter((line) => / \S/.test(line))
           .map((line) => ({ node, line }));
       }),
     );

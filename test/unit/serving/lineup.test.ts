@@ -18,7 +18,7 @@ it('has the replicas that take new pages in the order of their numbers', () => {
   expect(lineup.find('shop', two.process)).toBe(two);
 });
 
-it('keeps what drains until it is removed, and what is live beside it', () => {
+it('keeps what drains until it is removed, and what is live next to it', () => {
   const [old, next] = [served(2, 1), served(3, 1)];
   lineup.setLive('shop', [old]);
   lineup.drain('shop', old);

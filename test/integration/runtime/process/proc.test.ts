@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../../src/runtime/process/marked.js';
 import { endGroup } from '../../../../src/runtime/process/group.js';
 import {
@@ -154,6 +154,8 @@ test('the process that listens on a port is read from the kernel, not from an an
 test("a group's memory is that of all its members, and its CPU time that of its leader", async () => {
   const { leader } = await run('for ((i = 0; i < 300000; i += 1)); do :; done; sleep 60 & sleep 60 & echo ready; wait');
   const { leader: lonely } = await run('echo ready; exec sleep 60');
+  // Until then, it is another bash.
+  await vi.waitFor(async () => expect(await readFile(`/proc/${lonely.pid}/comm`, 'utf8')).toBe('sleep\n'));
   const groups = usageOfGroups();
   const [group, alone] = [groups.get(leader.pid), groups.get(lonely.pid)];
   expect(group?.memory).toBeGreaterThan(alone?.memory ?? Infinity);
