@@ -129,6 +129,19 @@ async function start(
   signal: AbortSignal,
 ): Promise<void> {
   const begun = performance.now();
+  await begin(kit, release, process, log, signal);
+  if (process.addressNote !== '') log.step(capitalise(process.addressNote));
+  log.step(`Started; healthy after ${formatSeconds(performance.now() - begun)}`);
+}
+
+/** Starts a process and waits until it serves. If it does not, the log shows what it printed last. */
+async function begin(
+  kit: DeployKit,
+  release: Release,
+  process: AppProcess,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await process.start();
     await process.whenReady({ signal });
@@ -136,8 +149,6 @@ async function start(
     if (!signal.aborted) await lastLines(kit.paths, release, process, log);
     throw error;
   }
-  if (process.addressNote !== '') log.step(capitalise(process.addressNote));
-  log.step(`Started; healthy after ${formatSeconds(performance.now() - begun)}`);
 }
 
 /** Starts the replicas beside the first one, which has shown that the release works. */
@@ -151,17 +162,7 @@ async function startOthers(
   if (processes.length === 0) return;
   log.phases.resume('start');
   const begun = performance.now();
-  await Promise.all(
-    processes.map(async (process) => {
-      try {
-        await process.start();
-        await process.whenReady({ signal });
-      } catch (error) {
-        if (!signal.aborted) await lastLines(kit.paths, release, process, log);
-        throw error;
-      }
-    }),
-  );
+  await Promise.all(processes.map((process) => begin(kit, release, process, log, signal)));
   const all = counted(processes.length + 1, 'replica');
   log.step(`All ${all} started; healthy after ${formatSeconds(performance.now() - begun)}`);
 }

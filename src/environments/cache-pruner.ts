@@ -7,8 +7,8 @@ import { Workshop, type BuildCage } from './workshop.js';
 
 /** How long after a build it begins, in ms: another build may follow, and would wait for it. */
 const REST_MS = 60_000;
-/** How long it may take, in ms. It waits for builds, and has the lowest priority. */
-const LIMIT_MS = 30 * 60_000;
+/** How long it may take, in ms: it waits for builds that run, and those that begin meanwhile wait for it. */
+const LIMIT_MS = 5 * 60_000;
 
 export interface CachePrunerOptions {
   /** What installers keep between builds. */
@@ -75,7 +75,8 @@ export class CachePruner {
             cwd: workshop.folder,
             env: { LC_ALL: 'C.UTF-8', UV_NO_CONFIG: '1', ...env, ...variables },
             timeoutMs: LIMIT_MS,
-            rank: 'compile',
+            // As a build, not below: one may wait for the cache's lock.
+            rank: 'build',
             signal,
           },
           { readOnly: [uv], writable: [workshop.folder, ...folders] },

@@ -175,4 +175,6 @@ test('of a session that has ended, its pages still say whose it was, and those o
   now += 1;
   expect(csrfs.map(ownerOf)).toEqual([{ account: 'one' }, { account: 'two' }, undefined]);
   expect(ownerOf('another')).toBeUndefined();
+  // That it was used is written in the background.
+  await sessions.written();
 });
