@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { CachePruner, type CachePrunerOptions } from '../../../src/environments/cache-pruner.js';
@@ -12,19 +11,10 @@ import { takeData } from '../../../src/server/data-folder.js';
 import { Paths } from '../../../src/store/paths.js';
 import { scratch } from '../../helpers/ends.js';
 import { ROOT, until } from '../../helpers/host.js';
+import { wheelOf } from '../../helpers/wheel.js';
 
 const { uv = '' } = inject('tools');
 const path = process.env.PATH ?? '';
-/** A wheel of one module, by hand. */
-const WHEEL = `
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1] + "/small-1-py3-none-any.whl", "w") as wheel:
-    wheel.writestr("small.py", "")
-    wheel.writestr("small-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: small\\nVersion: 1\\n")
-    wheel.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-    wheel.writestr("small-1.dist-info/RECORD", "small.py,,\\n")
-`;
-
 describe.runIf(uv !== '')('what uv keeps (needs uv)', () => {
   it.each(['bubblewrap', 'none'] as const)(
     'is pruned of what nothing uses any more, and of nothing else, with a cage of %s',
@@ -38,7 +28,8 @@ describe.runIf(uv !== '')('what uv keeps (needs uv)', () => {
       const { cage } = await openCage({ config, paths, launcher, python, logger: createLogger('silent') });
       const wheels = await scratch('wheels-');
       await chmod(wheels, 0o755);
-      execFileSync('python3', ['-c', WHEEL, wheels]);
+      const { file, bytes } = wheelOf('small', '1');
+      await writeFile(join(wheels, file), bytes);
 
       // Two installs of a package that was published anew in between, and what a killed one has left.
       const { executable } = await python();
@@ -54,7 +45,7 @@ describe.runIf(uv !== '')('what uv keeps (needs uv)', () => {
         );
       const install = [uv, 'pip', 'install', '--no-index', '--find-links', wheels, '--python', executable, '--target'];
       await run(...install, 'old', 'small');
-      await utimes(join(wheels, 'small-1-py3-none-any.whl'), 1, 1);
+      await utimes(join(wheels, file), 1, 1);
       await run(...install, 'new', '--refresh', 'small');
       await run('/bin/mkdir', join(kept, '.tmpLeft'));
       const archives = async (): Promise<string[]> => readdir(join(kept, 'archive-v0'));
